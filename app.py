@@ -1,0 +1,83 @@
+"""The composition root: registers blueprints and event handlers, and hands rooms what they need from higher ones.
+
+Every module of a room's ``api`` package has a ``blueprint``; they are found by looking, so none can be forgotten.
+"""
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from chalice.app import BaseLambdaEvent, Blueprint, Chalice, CloudWatchEvent, Rate, SQSEvent
+
+import chalicelib
+from chalicelib.access import heartbeats
+from chalicelib.deliveries import pump
+from chalicelib.files import intake, sweeper
+from chalicelib.points import balances
+from chalicelib.settings import settings
+from chalicelib.storage.engine import database
+from chalicelib.web import clock, logs
+
+#: Seconds of a pump's time that are kept back for the batches under way.
+_PUMP_RESERVE_S = 30
+
+
+def _blueprints() -> Iterator[Blueprint]:
+    for room in pkgutil.iter_modules(chalicelib.__path__, "chalicelib."):
+        if room.ispkg and find_spec(f"{room.name}.api"):
+            api = importlib.import_module(f"{room.name}.api")
+            for resource in pkgutil.iter_modules(api.__path__, f"{api.__name__}."):
+                module = importlib.import_module(resource.name)
+                if hasattr(module, "blueprint"):
+                    yield module.blueprint
+
+
+logs.configure()
+app = Chalice(app_name="interline", configure_logs=False)
+for blueprint in _blueprints():
+    app.register_blueprint(blueprint)
+
+
+@app.on_sqs_message(queue=settings().queue("files"), batch_size=1, name="file_intake")
+def file_intake(event: SQSEvent) -> None:
+    """Carry on the file that a message names."""
+    for record in event:
+        with logs.correlated(logs.correlation_of(record.to_dict()["messageId"])):
+            intake.handle(database(), json.loads(record.body), clock=clock.now, remaining_s=_remaining_s(event))
+
+
+@app.on_sqs_message(queue=settings().queue("deliveries"), batch_size=1, name="deliveries_wanted")
+def deliveries_wanted(event: SQSEvent) -> None:
+    """Deliver what is due, since something has just become due."""
+    _pump(event)
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="outbox_pump")
+def outbox_pump(event: CloudWatchEvent) -> None:
+    """Deliver what is due: retries, and what no message announced."""
+    _pump(event)
+    _beat("outbox_pump")
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="intake_sweeper")
+def intake_sweeper(_event: CloudWatchEvent) -> None:
+    """Queue again what an event lost."""
+    sweeper.sweep(database(), clock=clock.now)
+    _beat("intake_sweeper")
+
+
+def _pump(event: BaseLambdaEvent) -> None:
+    readers = {"balance": balances.reader(clock.now)}
+    pump.run(database(), readers=readers, clock=clock.now, deadline_s=_remaining_s(event)() - _PUMP_RESERVE_S)
+
+
+def _beat(name: str) -> None:
+    database().run(lambda db: heartbeats.beat(db, name, ok=True, now=clock.now()))
+
+
+def _remaining_s(event: BaseLambdaEvent) -> Callable[[], float]:
+    context: Any = event.context
+    return lambda: float(context.get_remaining_time_in_millis()) / 1000

@@ -1,0 +1,1 @@
+"""Interline: an API-first, rule-based integration hub. The house and its layers are drawn in the README."""

@@ -1,0 +1,1 @@
+"""Access: users, keys, idempotency and the audit trail, as tables and functions without endpoints."""

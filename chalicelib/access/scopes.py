@@ -1,0 +1,80 @@
+"""What a key may do, and what each role and each partner may be given at most."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Scope(StrEnum):
+    """One right, as it is written in a key and in the OpenAPI document."""
+
+    PARTNERS_READ = "partners:read"
+    PARTNERS_ADMIN = "partners:admin"
+    PROGRAMS_READ = "programs:read"
+    PROGRAMS_ADMIN = "programs:admin"
+    MEMBERS_READ = "members:read"
+    #: Names, mail, phone and address unmasked.
+    MEMBERS_PERSONAL = "members:personal"
+    MEMBERS_WRITE = "members:write"
+    ACCRUALS_READ = "accruals:read"
+    ACCRUALS_WRITE = "accruals:write"
+    LEDGER_READ = "ledger:read"
+    FILES_READ = "files:read"
+    DELIVERIES_READ = "deliveries:read"
+    DELIVERIES_WRITE = "deliveries:write"
+    RULES_READ = "rules:read"
+    RULES_WRITE = "rules:write"
+    USERS_ADMIN = "users:admin"
+    KEYS_ADMIN = "keys:admin"
+    #: Exchange the secret of keys that one may see and whose rights one has.
+    KEYS_ROTATE = "keys:rotate"
+    AUDIT_READ = "audit:read"
+
+
+class Role(StrEnum):
+    """What a user is; it bounds the scopes of the user's keys."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    VIEWER = "viewer"
+
+
+_READS: Final = frozenset(
+    {
+        Scope.PARTNERS_READ,
+        Scope.PROGRAMS_READ,
+        Scope.MEMBERS_READ,
+        Scope.ACCRUALS_READ,
+        Scope.LEDGER_READ,
+        Scope.FILES_READ,
+        Scope.DELIVERIES_READ,
+        Scope.RULES_READ,
+    }
+)
+
+#: The most that a user's keys may carry, by the user's role.
+ROLE_SCOPES: Final[Mapping[Role, frozenset[Scope]]] = MappingProxyType(
+    {
+        Role.ADMIN: frozenset(Scope),
+        Role.OPERATOR: _READS
+        | {
+            Scope.MEMBERS_PERSONAL,
+            Scope.MEMBERS_WRITE,
+            Scope.ACCRUALS_WRITE,
+            Scope.DELIVERIES_WRITE,
+            Scope.KEYS_ROTATE,
+        },
+        Role.APPROVER: _READS | {Scope.AUDIT_READ, Scope.KEYS_ROTATE},
+        Role.VIEWER: _READS | {Scope.KEYS_ROTATE},
+    }
+)
+
+#: The most that a partner's own key may carry: its own data, no administration.
+PARTNER_SCOPES: Final = (_READS - {Scope.RULES_READ}) | {
+    Scope.MEMBERS_PERSONAL,
+    Scope.MEMBERS_WRITE,
+    Scope.ACCRUALS_WRITE,
+    Scope.KEYS_ROTATE,
+}

@@ -1,0 +1,1 @@
+"""Deliveries: the transactional outbox and the pump that empties it into outside systems."""

@@ -1,0 +1,198 @@
+"""The transactional outbox: what changed is noted in the transaction that changed it, and looked up by operators."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, bindparam, case, func, select
+from sqlalchemy.engine import Connection
+
+from chalicelib.deliveries.models import delivery, delivery_attempt, target
+from chalicelib.deliveries.routes import kinds_for
+from chalicelib.storage import bulk
+from chalicelib.storage.ids import new_ids
+
+STATE_KEY: Final = ("target_id", "entity", "entity_key", "unclaimed")
+
+_SUBSCRIBED: Final = select(target.c.id).where(
+    target.c.partner_id == bindparam("partner"), target.c.connector.in_(bindparam("kinds", expanding=True))
+)
+
+
+def changed(db: Connection, partner_id: bytes, entity: str, keys: Sequence[str], *, now: datetime) -> None:
+    """Note that the records behind ``keys`` changed: each of the partner's targets for them will get the newest state.
+
+    One unclaimed delivery a target and key, however often the record changes before it is claimed; one that is on its
+    way is left alone, and one that waits after a failure keeps waiting. Two statements, in key order.
+    """
+    kinds = kinds_for(entity)
+    if not keys or not kinds:
+        return
+    target_ids = sorted(db.execute(_SUBSCRIBED, {"partner": partner_id, "kinds": kinds}).scalars())
+    if not target_ids:
+        return
+    wanted = sorted(set(keys))
+    ids = iter(new_ids(len(wanted) * len(target_ids)))
+    rows = [
+        {
+            "id": next(ids),
+            "partner_id": partner_id,
+            "target_id": target_id,
+            "kind": "state",
+            "entity": entity,
+            "entity_key": key,
+            "unclaimed": True,
+            "state": "ready",
+            "attempts": 0,
+            "failures": 0,
+            "next_at": now,
+            "created_at": now,
+            "changed_at": now,
+        }
+        for target_id in target_ids
+        for key in wanted
+    ]
+    bulk.upsert(db, delivery, rows, key=STATE_KEY, update=["changed_at"])
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one target as operators see it; ``last_detail`` is masked."""
+
+    seq: int
+    id: bytes
+    partner_id: bytes
+    target_code: str
+    entity: str
+    entity_key: str
+    state: str
+    version: int | None
+    attempts: int
+    failures: int
+    next_at: datetime
+    last_code: str | None
+    last_detail: str | None
+    created_at: datetime
+    changed_at: datetime
+    confirmed_at: datetime | None
+
+
+_COLUMNS: Final = tuple(
+    target.c.code if field.name == "target_code" else delivery.c[field.name] for field in fields(Delivery)
+)
+_DELIVERIES: Final = select(*_COLUMNS).join(target, target.c.id == delivery.c.target_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries are wanted; None is no condition. ``code`` is that of the latest failure."""
+
+    partner_id: bytes | None = None
+    target_code: str | None = None
+    state: str | None = None
+    code: str | None = None
+    entity_key: str | None = None
+    created_before: datetime | None = None
+
+
+def newest_first(db: Connection, wanted: DeliveryFilter, *, before_seq: int | None, limit: int) -> list[Delivery]:
+    """Up to ``limit`` deliveries, newest first, older than ``before_seq``."""
+    column = delivery.c
+    conditions: list[ColumnElement[bool]] = [
+        each == value
+        for each, value in (
+            (column.partner_id, wanted.partner_id),
+            (target.c.code, wanted.target_code),
+            (column.state, wanted.state),
+            (column.last_code, wanted.code),
+            (column.entity_key, wanted.entity_key),
+        )
+        if value is not None
+    ]
+    if wanted.created_before is not None:
+        conditions.append(column.created_at < wanted.created_before)
+    if before_seq is not None:
+        conditions.append(column.seq < before_seq)
+    found = db.execute(_DELIVERIES.where(*conditions).order_by(column.seq.desc()).limit(limit))
+    return [Delivery(*row) for row in found]
+
+
+def by_id(db: Connection, delivery_id: bytes) -> Delivery | None:
+    """One delivery, or None."""
+    row = db.execute(_DELIVERIES.where(delivery.c.id == delivery_id)).first()
+    return None if row is None else Delivery(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The confirmed attempt by which a state first reached a target."""
+
+    delivery_id: bytes
+    target_code: str
+    version: int
+    attempt: int
+    mapping_version_id: bytes
+    confirmed_at: datetime
+
+
+_CARRYING: Final = (
+    select(
+        delivery.c.id,
+        target.c.code,
+        delivery_attempt.c.version,
+        delivery_attempt.c.attempt,
+        delivery_attempt.c.mapping_version_id,
+        delivery_attempt.c.finished_at,
+    )
+    .join(delivery_attempt, delivery_attempt.c.delivery_id == delivery.c.id)
+    .join(target, target.c.id == delivery.c.target_id)
+    .where(
+        delivery.c.entity_key == bindparam("key"),
+        delivery.c.entity == bindparam("entity"),
+        delivery_attempt.c.outcome == "confirmed",
+        delivery_attempt.c.version >= bindparam("version"),
+    )
+    .order_by(delivery_attempt.c.finished_at, delivery_attempt.c.seq)
+    .limit(1)
+)
+
+
+def first_carrying(db: Connection, entity: str, key: str, version: int) -> Carried | None:
+    """The first confirmed attempt that carried a record at ``version`` or later; None while there is none."""
+    row = db.execute(_CARRYING, {"entity": entity, "key": key, "version": version}).first()
+    return None if row is None else Carried(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much waits to leave: ``due`` of ``ready`` may go now; ``dead`` needs a person."""
+
+    ready: int
+    due: int
+    dead: int
+    oldest_due_at: datetime | None
+
+
+def backlog(db: Connection, *, now: datetime) -> Backlog:
+    """The state of the outbox over all active targets."""
+    column = delivery.c
+    active = select(target.c.id).where(target.c.status == "active")
+    counted = (
+        select(
+            column.state,
+            func.count().label("rows"),
+            func.sum(case((column.next_at <= now, 1), else_=0)).label("due"),
+            func.min(column.next_at).label("oldest"),
+        )
+        .where(column.target_id.in_(active), column.state.in_(("ready", "dead")))
+        .group_by(column.state)
+    )
+    by_state = {row.state: row for row in db.execute(counted)}
+    ready, dead = by_state.get("ready"), by_state.get("dead")
+    return Backlog(
+        ready=ready.rows if ready else 0,
+        due=int(ready.due) if ready else 0,
+        dead=dead.rows if dead else 0,
+        oldest_due_at=ready.oldest if ready and ready.oldest <= now else None,
+    )

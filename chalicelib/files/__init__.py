@@ -1,0 +1,1 @@
+"""Files: an inbound object becomes rows, rows become outcomes, outcomes become a receipt and rejects."""

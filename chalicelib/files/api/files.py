@@ -1,0 +1,220 @@
+"""/v1/files: what arrived, how far it is, and whether its figures add up."""
+
+import json
+from datetime import datetime
+from typing import Literal
+
+from chalice.app import Blueprint
+from pydantic import Field
+
+from chalicelib.access.scopes import Scope
+from chalicelib.errors import InvalidInput, NotFound
+from chalicelib.files import conserving, receipts, register, showing
+from chalicelib.files.controls import shown_sum
+from chalicelib.files.models import NOBODY
+from chalicelib.files.register import InboundFile
+from chalicelib.files.showing import FileFilter
+from chalicelib.partners import directory
+from chalicelib.storage.ids import public_id, raw_id
+from chalicelib.web import pages
+from chalicelib.web.amounts import AmountText
+from chalicelib.web.call import Call
+from chalicelib.web.endpoint import endpoint
+from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.shapes import PublicId, View
+
+blueprint = Blueprint(__name__)
+
+FileState = Literal[
+    "arrived",
+    "waiting",
+    "checked",
+    "applying",
+    "applied",
+    "processed",
+    "quarantined",
+    "duplicate",
+    "ignored",
+    "broken",
+]
+
+
+class CountsView(View):
+    """Rows by outcome. ``done`` of ``total`` are applied; ``total`` is null until the file has been checked."""
+
+    total: int | None
+    done: int
+    accepted: int
+    rejected: int
+    duplicate: int
+    ignored: int
+
+
+class FileView(View):
+    """One file that arrived. It is finished, and its receipt written, once ``finished_at`` is set."""
+
+    id: PublicId
+    partner_id: PublicId | None = Field(description="Null when the key names no partner.")
+    name: str
+    object_key: str
+    layout: str
+    state: FileState
+    reason_code: str | None
+    reason: str | None
+    duplicate_of: PublicId | None
+    size_bytes: int
+    sha256: str | None
+    rows: CountsView
+    arrived_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    receipt_key: str | None = Field(description="In the bucket hub-out.")
+    rejects_key: str | None = Field(description="In the bucket hub-out; null when nothing was rejected.")
+
+    @classmethod
+    def of(cls, file: InboundFile) -> "FileView":
+        """The view of one file."""
+        return cls(
+            id=file.public_id,
+            partner_id=None if file.partner_id == NOBODY else public_id("par", file.partner_id),
+            name=file.name,
+            object_key=file.object_key,
+            layout=file.layout_name,
+            state=file.state,  # type: ignore[arg-type]  # the states that intake writes
+            reason_code=file.reason_code,
+            reason=file.reason,
+            duplicate_of=None if file.duplicate_of is None else public_id("fil", file.duplicate_of),
+            size_bytes=file.size_bytes,
+            sha256=None if file.sha256 is None else file.sha256.hex(),
+            rows=CountsView(
+                total=file.rows_total,
+                done=file.next_row - 1,
+                accepted=file.rows_accepted,
+                rejected=file.rows_rejected,
+                duplicate=file.rows_duplicate,
+                ignored=file.rows_ignored,
+            ),
+            arrived_at=file.arrived_at,
+            started_at=file.started_at,
+            finished_at=file.finished_at,
+            receipt_key=receipts.key_of(file) if file.finished_at is not None else None,
+            rejects_key=receipts.rejects_key_of(file) if file.finished_at is not None and file.rows_rejected else None,
+        )
+
+
+class FileDetailView(FileView):
+    """One file with the layout that reads it and what its sender should know."""
+
+    layout_version: str | None = Field(description="Ruleset code and version number of the layout.")
+    compressed: bool
+    control_source: Literal["trailer", "sidecar"] | None
+    members_absent: int = Field(description="Members whom a snapshot terminated by leaving them out.")
+    receipt_revision: int
+    warnings: list[str]
+
+
+class SumsView(View):
+    """The control column: read, and by outcome; cells that are no number are counted apart."""
+
+    read: str
+    accepted: str
+    rejected: str
+    duplicate: str
+    ignored: str
+    unreadable: int
+
+
+class ProgramPointsView(View):
+    """What the accepted rows earned in one program, and what was posted for them."""
+
+    program_code: str
+    events: int
+    points_in: AmountText
+    points_posted: AmountText
+    ruleset_versions: list[str]
+
+
+class ReconciliationView(View):
+    """Whether everything in the file went somewhere, counted anew from what is stored."""
+
+    file_id: PublicId
+    balanced: bool
+    breaks: list[str] = Field(description="Where figures differ, one sentence each.")
+    rows: CountsView
+    control: SumsView
+    programs: list[ProgramPointsView]
+
+
+class FileQuery(PageQuery):
+    """Which files. ``name`` is the last part of the key, ``object_key`` the whole key in hub-in."""
+
+    partner_id: str | None = Field(None, description="Id or code of a partner.")
+    layout: str | None = Field(None, max_length=64)
+    state: FileState | None = None
+    name: str | None = Field(None, max_length=255)
+    object_key: str | None = Field(None, max_length=1024)
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+
+
+def readable(call: Call, file_id: str) -> InboundFile:
+    """A file that the caller may see. Raises NotFound."""
+    file = register.load(call.db, raw_id("fil", file_id))
+    call.require_partner(file.partner_id)
+    return file
+
+
+@endpoint(blueprint, "GET /v1/files", scope=Scope.FILES_READ, raises=[NotFound, InvalidInput])
+def list_files(call: Call, query: FileQuery) -> Page[FileView]:
+    """List files, the latest first, by partner, layout, state, name, key or digest."""
+    partner_id = call.partner_scope
+    if query.partner_id is not None:
+        partner_id = directory.named(call.db, query.partner_id).id
+        call.require_partner(partner_id)
+    wanted = FileFilter(
+        partner_id=partner_id,
+        layout=query.layout,
+        state=query.state,
+        name=query.name,
+        object_key=query.object_key,
+        sha256=None if query.sha256 is None else bytes.fromhex(query.sha256),
+    )
+    rows = showing.newest_first(call.db, wanted, before=pages.after_id(call, query), limit=query.limit + 1)
+    return pages.page(call, query, rows, view=FileView.of, position=lambda file: (file.id,))
+
+
+@endpoint(blueprint, "GET /v1/files/{file_id}", scope=Scope.FILES_READ, raises=[NotFound])
+def get_file(call: Call, file_id: str) -> FileDetailView:
+    """Show one file: state, digest, layout version, counts, and the reason when it was refused."""
+    file = readable(call, file_id)
+    return FileDetailView(
+        **FileView.of(file).model_dump(),
+        layout_version=receipts.layout_version(call.db, file),
+        compressed=file.compressed,
+        control_source=file.control_source,  # type: ignore[arg-type]  # one of the two, or None
+        members_absent=file.rows_absent,
+        receipt_revision=file.receipt_revision,
+        warnings=json.loads(file.warnings or "[]"),
+    )
+
+
+@endpoint(blueprint, "GET /v1/files/{file_id}/reconciliation", scope=Scope.FILES_READ, raises=[NotFound])
+def get_reconciliation(call: Call, file_id: str) -> ReconciliationView:
+    """Count again whether rows, control sums and points of a file add up; of an unfinished file they need not yet."""
+    file = readable(call, file_id)
+    breaks = conserving.breaks(call.db, file)
+    by_program = receipts.points_by_program(call.db, file) if file.entity == "accrual" else {}
+    return ReconciliationView(
+        file_id=file.public_id,
+        balanced=not breaks,
+        breaks=breaks,
+        rows=FileView.of(file).rows,
+        control=SumsView(
+            read=shown_sum(file.control_in),
+            accepted=shown_sum(file.control_accepted),
+            rejected=shown_sum(file.control_rejected),
+            duplicate=shown_sum(file.control_duplicate),
+            ignored=shown_sum(file.control_ignored),
+            unreadable=file.control_unreadable,
+        ),
+        programs=[ProgramPointsView.model_validate(found) for found in by_program.values()],
+    )

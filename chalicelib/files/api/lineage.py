@@ -1,0 +1,160 @@
+"""/v1/ledger/entries/{entry_id}/lineage: from points back to the row that earned them, and on to who was told."""
+
+from datetime import datetime
+
+from chalice.app import Blueprint
+from pydantic import Field, JsonValue
+
+from chalicelib.access.scopes import Scope
+from chalicelib.errors import NotFound
+from chalicelib.files import archive, register, showing
+from chalicelib.files.register import InboundFile
+from chalicelib.files.showing import Cells
+from chalicelib.partners import directory
+from chalicelib.points import lineage
+from chalicelib.points.api.accrual_shapes import AccrualItemView, RuleView, rule_view
+from chalicelib.points.api.ledger import EntryView
+from chalicelib.points.history import Event
+from chalicelib.points.lineage import Decided
+from chalicelib.storage.ids import public_id, raw_id
+from chalicelib.web import amounts
+from chalicelib.web.amounts import AmountText
+from chalicelib.web.call import Call
+from chalicelib.web.endpoint import endpoint
+from chalicelib.web.shapes import PublicId, Query, View
+
+blueprint = Blueprint(__name__)
+
+
+class RowSourceView(View):
+    """The row of a file, as it lies in the archive."""
+
+    file_id: PublicId
+    file_name: str
+    sha256: str | None
+    layout: str
+    row_no: int
+    byte_offset: int
+    byte_length: int
+    raw: str | None = Field(
+        description="The row as it arrived; null when it holds personal columns and the key lacks members:personal."
+    )
+
+
+class DecisionView(View):
+    """Why the event earned what it earned; ``recomputed`` and ``agrees`` are null unless asked for."""
+
+    accrual: AccrualItemView
+    source: RowSourceView | None = Field(description="Null: it came by API, under the accrual's correlation id.")
+    rule: RuleView
+    facts: dict[str, JsonValue]
+    trace: dict[str, JsonValue]
+    recomputed: AmountText | None
+    agrees: bool | None
+
+
+class TakenView(View):
+    """How much a spend took of one lot; a lot has the id of the entry that earned it."""
+
+    lot_id: PublicId
+    points: AmountText
+
+
+class CarriedView(View):
+    """The first confirmed delivery that carried a balance with this entry in it."""
+
+    delivery_id: PublicId
+    target: str
+    version: int
+    attempt: int
+    mapping_version: PublicId
+    confirmed_at: datetime
+
+
+class LineageView(View):
+    """One ledger entry: what decided it, what it took, and what carried it on."""
+
+    entry: EntryView
+    partner_id: PublicId
+    member_id: PublicId
+    decided: DecisionView | None
+    taken: list[TakenView]
+    carried: CarriedView | None
+
+
+class LineageQuery(Query):
+    """Whether to decide again from the stored facts and the stored rule version."""
+
+    recompute: bool = False
+
+
+@endpoint(blueprint, "GET /v1/ledger/entries/{entry_id}/lineage", scope=Scope.LEDGER_READ, raises=[NotFound])
+def get_lineage(call: Call, entry_id: str, query: LineageQuery) -> LineageView:
+    """Trace one ledger entry to its file row or request, its rule version and facts, and its first delivery."""
+    found = lineage.of(call.db, raw_id("trf", entry_id), recompute=query.recompute)
+    entry = found.entry
+    call.require_partner(entry.partner_id)
+    carried = found.carried
+    return LineageView(
+        entry=EntryView.of(entry),
+        partner_id=public_id("par", entry.partner_id),
+        member_id=public_id("mbr", entry.member_id),
+        decided=None if found.decided is None else _decision(call, found.decided),
+        taken=[
+            TakenView(lot_id=public_id("trf", taken.lot_id), points=amounts.text(taken.amount_minor, entry.scale))
+            for taken in found.taken
+        ],
+        carried=None
+        if carried is None
+        else CarriedView(
+            delivery_id=public_id("dlv", carried.delivery_id),
+            target=carried.target_code,
+            version=carried.version,
+            attempt=carried.attempt,
+            mapping_version=public_id("rsv", carried.mapping_version_id),
+            confirmed_at=carried.confirmed_at,
+        ),
+    )
+
+
+def _decision(call: Call, decided: Decided) -> DecisionView:
+    event = decided.event
+    minor = decided.recomputed_minor
+    return DecisionView.model_validate(
+        {
+            "accrual": AccrualItemView.of_event(event),
+            "source": _source(call, event),
+            "rule": rule_view(decided.version),
+            "facts": decided.facts,
+            "trace": decided.trace,
+            "recomputed": None if minor is None else amounts.text(minor, event.scale),
+            "agrees": decided.agrees,
+        }
+    )
+
+
+def _source(call: Call, event: Event) -> RowSourceView | None:
+    if event.source_file_id is None or event.row_no is None:
+        return None
+    file = register.load(call.db, event.source_file_id)
+    offset, length = event.byte_offset or 0, event.byte_length or 0
+    return RowSourceView(
+        file_id=file.public_id,
+        file_name=file.name,
+        sha256=None if file.sha256 is None else file.sha256.hex(),
+        layout=file.layout_name,
+        row_no=event.row_no,
+        byte_offset=offset,
+        byte_length=length,
+        raw=_raw(call, file, offset, length),
+    )
+
+
+def _raw(call: Call, file: InboundFile, offset: int, length: int) -> str | None:
+    """The bytes of the row by one ranged read of the archive."""
+    layout = showing.layout_of(call.db, file)
+    partner = directory.by_id(call.db, file.partner_id)
+    if layout is None or partner is None or file.sha256 is None:
+        return None
+    cells = Cells(layout, file, personal=Scope.MEMBERS_PERSONAL in call.principal.scopes)
+    return cells.text(archive.raw_row(partner.code, file.sha256, offset=offset, length=length))

@@ -1,0 +1,122 @@
+"""Pass 1: read the whole object and decide whether it may be applied at all. Touches nothing but what it returns.
+
+Encoding, header, number of rows, control figures, expansion, and for a snapshot whom it leaves out.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from chalicelib.files import controls
+from chalicelib.files.controls import Stated
+from chalicelib.files.layouts import Reading
+from chalicelib.files.reading import Measured, Record, content_of, records
+from chalicelib.files.refusals import FileRefused
+from chalicelib.files.translating import Header, Translator
+from chalicelib.rules.layouts import Control
+
+#: How many rows pass between two signs of life.
+_ALIVE_ROWS = 20_000
+
+
+@dataclass(slots=True)
+class Checked:
+    """What pass 1 found. ``refused`` says why the file cannot be used; the other figures are then as far as it got.
+
+    ``total`` is the sum of the control column in millionths, without the ``unreadable`` cells. ``employee_ids`` are
+    those that a snapshot names.
+    """
+
+    sha256: bytes = b""
+    size_bytes: int = 0
+    compressed: bool = False
+    header: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    first_row_offset: int = 0
+    rows: int = 0
+    total: int = 0
+    unreadable: int = 0
+    stated: Stated | None = None
+    employee_ids: set[str] = field(default_factory=set)
+    refused: FileRefused | None = None
+
+
+def check(
+    source: IO[bytes],
+    reading: Reading,
+    *,
+    partner_code: str,
+    sidecar: bytes | None,
+    expanded_bytes_max: int,
+    alive: Callable[[], None],
+) -> Checked:
+    """Read ``source`` to its end, calling ``alive`` now and then. An unusable file is a result, not an exception."""
+    measured = Measured(source)
+    found = Checked()
+    try:
+        content, found.compressed = content_of(measured, expanded_bytes_max=expanded_bytes_max)
+        _read(content, reading, partner_code, found, alive)
+        measured.drain()
+        _control(reading.layout.spec.control, sidecar, found, measured.digest)
+    except FileRefused as refused:
+        found.refused = refused
+        measured.drain()
+    found.sha256 = measured.digest
+    found.size_bytes = measured.bytes_read
+    return found
+
+
+def _read(content: IO[bytes], reading: Reading, partner_code: str, found: Checked, alive: Callable[[], None]) -> None:
+    spec = reading.layout.spec
+    rows = records(content, spec.format)
+    first = next(rows, None)
+    if first is None:
+        raise FileRefused("empty_file", "The file is empty.")
+    found.header = first.cells
+    header = Header(first.cells, reading.layout)
+    found.warnings = [f"Column `{name}` is not in the layout and was not read." for name in header.unknown if name]
+    found.first_row_offset = first.offset + len(first.raw)
+    translator = Translator(reading, header, partner_code)
+    amount_of = controls.amounts(spec.control)
+    sums = spec.control.column is not None
+    snapshot = spec.mode == "snapshot"
+    for record in _data_rows(rows, spec.control, found):
+        found.rows += 1
+        if sums:
+            cell = translator.control_cell(record)
+            amount = None if cell is None else amount_of(cell)
+            if amount is None:
+                found.unreadable += 1
+            else:
+                found.total += amount
+        if snapshot and (employee_id := translator.employee_id(record)) is not None:
+            found.employee_ids.add(employee_id)
+        if found.rows % _ALIVE_ROWS == 0:
+            alive()
+    if not found.rows:
+        raise FileRefused("no_rows", "The file has a header and no rows.")
+
+
+def _data_rows(rows: Iterator[Record], control: Control, found: Checked) -> Iterator[Record]:
+    """The records before the trailer, which is noted. Raises FileRefused when rows follow it."""
+    marker = control.marker if control.kind == "trailer" else None
+    for record in rows:
+        if found.stated is not None:
+            raise FileRefused("rows_after_trailer", f"Rows follow the line that begins with {control.marker}.")
+        if marker is not None and record.cells and record.cells[0].strip() == marker:
+            found.stated = controls.of_trailer(record.cells, control)
+        else:
+            yield record
+
+
+def _control(control: Control, sidecar: bytes | None, found: Checked, sha256: bytes) -> None:
+    if control.kind == "sidecar" and sidecar is not None:
+        found.stated = controls.of_sidecar(sidecar, control)
+    if found.stated is not None:
+        controls.compare(found.stated, rows=found.rows, total=found.total, sha256=sha256)
+    elif control.required and control.kind == "trailer":
+        raise FileRefused(
+            "control_missing", f"The last line must begin with {control.marker}: without it the file may be cut off."
+        )
+    elif control.required:
+        raise FileRefused("control_missing", "The sidecar that states rows and sum did not come.")

@@ -1,0 +1,127 @@
+"""The last steps of every file: answered, moved out of the inbox, finished. Each step may happen again without harm.
+
+Processed files have been in the archive since before their first row was applied; refused ones go to the reject bucket.
+The original is deleted last, and only if it still is what was read.
+"""
+
+import logging
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlalchemy.engine import Connection
+
+from chalicelib.access import audit
+from chalicelib.errors import Broken, Conflict
+from chalicelib.files import archive, receipts, rejects, retrying, turns
+from chalicelib.files.holding import Holding, caller_of
+from chalicelib.files.models import inbound_file
+from chalicelib.files.register import InboundFile
+from chalicelib.files.turns import Turn
+from chalicelib.settings import settings
+from chalicelib.storage import objects
+from chalicelib.storage.engine import Database
+
+_log = logging.getLogger(__name__)
+#: States whose object is set aside for its sender and operators.
+_SET_ASIDE = frozenset({"quarantined", "broken"})
+
+
+def finish(holding: Holding) -> None:
+    """Answer the file, give rejected rows of other files their other try, empty the inbox and close the row.
+
+    Raises TimeShort while rows are retried.
+    """
+    file = holding.file
+    if file.receipt_revision == 0:
+        holding.change({"receipt_revision": 1})
+    if file.state in _SET_ASIDE:
+        _set_aside(file)
+    if file.state == "duplicate" and not archive.holds(file, partner_code=file.place):
+        archive.keep(file, partner_code=file.place, alive=holding.alive)
+    answer(holding.database, holding.file)
+    if file.state == "processed" and file.entity == "roster":
+        retrying.retry_unknown_members(holding)
+        for changed in retrying.files_to_answer(holding):
+            answer_again(holding.database, changed)
+    _empty_inbox(file)
+    holding.run(_closed)
+    _log.info("file %s of %s is %s", file.shown_name, file.place, file.state)
+
+
+def answer(database: Database, file: InboundFile) -> None:
+    """Write rejects and receipt of a file as it stands."""
+    with database.read() as db:
+        rejects_key = _write_rejects(db, file)
+        receipts.write(db, file, rejects_key=rejects_key)
+
+
+def answer_again(database: Database, file: InboundFile) -> None:
+    """Write the receipt of a finished file whose figures have moved since, and note which revision was written."""
+    answer(database, file)
+
+    def noted(db: Connection) -> None:
+        db.execute(
+            update(inbound_file)
+            .where(inbound_file.c.id == file.id, inbound_file.c.receipt_written < file.receipt_revision)
+            .values(receipt_written=file.receipt_revision)
+        )
+
+    database.run(noted)
+
+
+def _write_rejects(db: Connection, file: InboundFile) -> str | None:
+    """Write the rejects, if the file has or had some; their key."""
+    if file.header is None or file.rows_total is None or not (file.rows_rejected or file.receipt_revision > 1):
+        return None
+    key = receipts.rejects_key_of(file)
+    with rejects.write(db, file) as content:
+        objects.put(receipts.bucket(), key, content, content_type="text/csv")
+    return key
+
+
+def _set_aside(file: InboundFile) -> None:
+    """Copy a refused file and its sidecar to the reject bucket, under the names they came with."""
+    bucket = settings().bucket("hub-reject")
+    for key, etag in _objects_of(file):
+        target = key if file.arrival_no == 1 else f"{key}.{file.arrival_no}"
+        found = objects.head(file.bucket, key)
+        if found is None or found.etag != etag:
+            # An earlier try moved it and emptied the inbox.
+            continue
+        objects.copy(file.bucket, key, bucket, target, etag=etag)
+        copied = objects.head(bucket, target)
+        if copied is None or copied.size != found.size:
+            raise Broken(f"The copy of {key} in {bucket} is not what was copied.", code="copy_differs")
+
+
+def _empty_inbox(file: InboundFile) -> None:
+    for key, etag in _objects_of(file):
+        try:
+            objects.delete(file.bucket, key, etag=etag)
+        except Conflict:
+            # Another content has taken the name: it is a file of its own and has its own notification.
+            _log.info("%s was replaced meanwhile and stays in the inbox", key)
+
+
+def _objects_of(file: InboundFile) -> list[tuple[str, str]]:
+    found = [(file.object_key, file.etag)]
+    if file.sidecar_key is not None and file.sidecar_etag is not None:
+        found.append((file.sidecar_key, file.sidecar_etag))
+    return found
+
+
+def _closed(db: Connection, turn: Turn, now: datetime) -> Turn:
+    file = turn.file
+    audit.record(
+        db,
+        caller=caller_of(file),
+        action=f"file.{file.state}",
+        subject=file.public_id,
+        partner_id=file.partner_id if file.rank is not None else None,
+        after={"name": file.name, "layout": file.layout_name, "rows": file.rows_total, "reason_code": file.reason_code},
+        now=now,
+    )
+    values = {"finished_at": now, "receipt_written": file.receipt_revision}
+    closed = turns.write(db, turn, values, now=now)
+    turns.release(db, closed, now=now, blameless=True)
+    return closed

@@ -1,0 +1,96 @@
+"""Tables of the files room: inbound files with checkpoint and control figures, and the rows that were not accepted."""
+
+from sqlalchemy import Boolean, Column, Index, Integer, String, UniqueConstraint
+
+from chalicelib.storage.tables import Big, Blob, Digest, Id, JsonText, Microseconds, code, id_column, table
+
+#: Sixteen zero bytes: the partner of an object whose key names none of ours. Nobody's key is bound to it.
+NOBODY = bytes(16)
+
+#: One arrival of one object. Counts and sums move in the transaction of the slice that they count.
+inbound_file = table(
+    "inbound_file",
+    id_column(),
+    Column("partner_id", Id, nullable=False),  # NOBODY when the key names no partner
+    Column("arrival_key", Digest, nullable=False, unique=True),  # SHA-256 of bucket, key, ETag and arrival time
+    Column("bucket", code(100), nullable=False),
+    Column("object_key", code(1024), nullable=False),
+    Column("key_hash", Digest, nullable=False),  # SHA-256 of the key, which is too long for an index
+    Column("arrival_no", Integer, nullable=False),  # 1 for the first object of this key, 2 for the next, ...
+    Column("etag", code(100), nullable=False),
+    Column("name", code(255), nullable=False),
+    Column("layout_name", code(64), nullable=False),
+    Column("layout_version_id", Id),
+    Column("entity", code(20)),  # roster | accrual
+    Column("rank", Integer),  # None: unknown layout, needs no turn
+    Column("size_bytes", Big, nullable=False),
+    Column("sha256", Digest),  # of the object's bytes as they arrived
+    Column("compressed", Boolean, nullable=False, default=False),
+    Column("header", JsonText),  # the header's cells as the sender wrote them
+    Column("warnings", JsonText),  # sentences for the receipt
+    # arrived (-> waiting for its sidecar -> arrived) -> checked -> applying -> applied -> processed, or one of
+    # quarantined | duplicate | ignored | broken. It is finished once finished_at is set: answered, archived, deleted.
+    Column("state", code(16), nullable=False),
+    Column("reason_code", code(60)),
+    Column("reason", String(500)),
+    Column("duplicate_of", Id),
+    Column("lease_until", Microseconds),  # also the token of who holds it
+    Column("attempts", Integer, nullable=False, default=0),  # takings without progress
+    # The checkpoint: how much has been applied. A slice moves it by compare-and-set.
+    Column("slice_no", Integer, nullable=False, default=0),
+    Column("next_row", Integer, nullable=False, default=1),
+    Column("next_offset", Big, nullable=False, default=0),
+    Column("rows_total", Integer),
+    Column("rows_accepted", Integer, nullable=False, default=0),
+    Column("rows_rejected", Integer, nullable=False, default=0),
+    Column("rows_duplicate", Integer, nullable=False, default=0),
+    Column("rows_ignored", Integer, nullable=False, default=0),
+    # Sums of the control column, in its minor units (scale 6); unreadable amounts are counted.
+    Column("control_in", Big, nullable=False, default=0),
+    Column("control_accepted", Big, nullable=False, default=0),
+    Column("control_rejected", Big, nullable=False, default=0),
+    Column("control_duplicate", Big, nullable=False, default=0),
+    Column("control_ignored", Big, nullable=False, default=0),
+    Column("control_unreadable", Integer, nullable=False, default=0),
+    Column("control_source", code(8)),  # trailer | sidecar; None when the sender stated nothing
+    Column("sidecar_key", code(1024)),
+    Column("sidecar_etag", code(100)),
+    Column("rows_absent", Integer, nullable=False, default=0),  # members that a snapshot terminated by silence
+    Column("rows_unnamed", Integer, nullable=False, default=0),  # snapshot rows that do not say whom they are about
+    Column("receipt_revision", Integer, nullable=False, default=0),
+    Column("receipt_written", Integer, nullable=False, default=0),  # less than the revision: to be written (again)
+    Column("correlation_id", code(64), nullable=False),
+    Column("arrived_at", Microseconds, nullable=False),
+    Column("started_at", Microseconds),
+    Column("finished_at", Microseconds),
+    Column("changed_at", Microseconds, nullable=False),
+    UniqueConstraint("key_hash", "arrival_no"),
+    Index(None, "partner_id", "finished_at"),
+    Index(None, "partner_id", "layout_name", "sha256"),
+    Index(None, "partner_id", "name"),
+    Index(None, "finished_at", "lease_until"),
+)
+
+#: A row, or a run of rows, whose outcome is not "accepted". Raw rows are encrypted: they may be personal.
+file_row = table(
+    "file_row",
+    Column("file_id", Id, primary_key=True),
+    Column("row_no", Integer, primary_key=True, autoincrement=False),
+    Column("row_to", Integer, nullable=False),  # = row_no but for runs of duplicates or ignored rows
+    Column("partner_id", Id, nullable=False),
+    Column("outcome", code(12), nullable=False),  # rejected | duplicate | ignored | accepted (after a retry)
+    Column("code", code(60)),
+    Column("column_name", code(100)),
+    Column("message", String(500)),
+    Column("fixable", Boolean, nullable=False),
+    Column("byte_offset", Big, nullable=False),
+    Column("byte_length", Integer, nullable=False),
+    Column("control_minor", Big, nullable=False),
+    Column("control_readable", Boolean, nullable=False),
+    Column("raw", Blob),  # sealed, bound to file_id
+    Column("rule_version_id", Id),  # the layout or ruleset that refused it
+    Column("retried_for", Id),  # the roster file that gave it its latest other try
+    Column("recorded_at", Microseconds, nullable=False),
+    Column("resolved_at", Microseconds),
+    Index(None, "partner_id", "code", "resolved_at", "file_id", "row_no"),
+)

@@ -1,0 +1,156 @@
+"""An arrived file is opened: read once in whole (pass 1), and then allowed, refused, told a duplicate, or made to wait.
+
+Only the file row is written here. Whatever is allowed is archived before its first row has an effect.
+"""
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.files import arrivals, checking, controls, layouts
+from chalicelib.files.checking import Checked
+from chalicelib.files.holding import Holding
+from chalicelib.files.layouts import Reading
+from chalicelib.files.models import inbound_file
+from chalicelib.files.refusals import FileRefused
+from chalicelib.files.register import InboundFile
+from chalicelib.partners import members
+from chalicelib.partners.directory import Partner
+from chalicelib.settings import settings
+from chalicelib.storage import objects
+from chalicelib.storage.objects import ObjectInfo
+
+_COLUMNS = inbound_file.c
+_REASON_LENGTH_MAX = 500
+
+
+def open_file(holding: Holding, partner: Partner) -> None:
+    """Read the object and move the file on: ``checked``, ``waiting``, ``duplicate``, ``quarantined`` or ``ignored``."""
+    file = holding.file
+    with holding.database.read() as db:
+        reading = layouts.reading_of(db, file, partner)
+    sidecar = None
+    if reading.layout.spec.control.kind == "sidecar":
+        sidecar = arrivals.sidecar_of(file)
+        if sidecar is None and reading.layout.spec.control.required and not waited_enough(file, holding.clock()):
+            holding.change({"state": "waiting", "lease_until": None})
+            return
+    try:
+        checked = _check(holding, partner, reading, sidecar)
+    except (NotFound, Conflict):
+        holding.change(gone(holding))
+        return
+    with holding.database.read() as db:
+        values = _decided(db, file, partner, reading, checked)
+    if sidecar is not None:
+        values |= {"sidecar_key": sidecar.key, "sidecar_etag": sidecar.etag}
+    holding.change(values)
+
+
+def waited_enough(file: InboundFile, now: datetime) -> bool:
+    """Whether a file need not wait for its sidecar any longer."""
+    return now >= file.arrived_at + timedelta(seconds=settings().sidecar_wait_s)
+
+
+def _check(holding: Holding, partner: Partner, reading: Reading, sidecar: ObjectInfo | None) -> Checked:
+    file = holding.file
+    stated = None
+    if sidecar is not None:
+        with objects.open_range(
+            file.bucket, sidecar.key, 0, controls.SIDECAR_BYTES_MAX + 1, etag=sidecar.etag
+        ) as stream:
+            stated = stream.read(controls.SIDECAR_BYTES_MAX + 1)
+    with objects.open_range(file.bucket, file.object_key, etag=file.etag) as source:
+        return checking.check(
+            source,
+            reading,
+            partner_code=partner.code,
+            sidecar=stated,
+            expanded_bytes_max=settings().expanded_bytes_max,
+            alive=holding.alive,
+        )
+
+
+def gone(holding: Holding) -> dict[str, Any]:
+    """What becomes of a file whose object was deleted or replaced before it was safe in the archive."""
+    file = holding.file
+    with holding.database.read() as db:
+        twin = db.execute(
+            select(_COLUMNS.id, _COLUMNS.sha256)
+            .where(
+                _COLUMNS.key_hash == file.key_hash,
+                _COLUMNS.partner_id == file.partner_id,
+                _COLUMNS.etag == file.etag,
+                _COLUMNS.state == "processed",
+                _COLUMNS.id != file.id,
+            )
+            .order_by(_COLUMNS.arrived_at)
+        ).first()
+    if twin is not None:
+        return {**_duplicate(twin.id), "sha256": twin.sha256}
+    reason = "The object was removed or replaced before the hub could read it."
+    return {"state": "ignored", "reason_code": "object_gone", "reason": reason}
+
+
+def _duplicate(original: bytes) -> dict[str, Any]:
+    reason = "A file of exactly this content was processed before; nothing was applied again."
+    return {"state": "duplicate", "reason_code": "same_file", "reason": reason, "duplicate_of": original}
+
+
+def _decided(db: Connection, file: InboundFile, partner: Partner, reading: Reading, checked: Checked) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "sha256": checked.sha256,
+        "compressed": checked.compressed,
+        "header": json.dumps(checked.header, ensure_ascii=False),
+        "warnings": json.dumps(checked.warnings, ensure_ascii=False),
+    }
+    original = db.execute(
+        select(_COLUMNS.id)
+        .where(
+            _COLUMNS.partner_id == file.partner_id,
+            _COLUMNS.layout_name == file.layout_name,
+            _COLUMNS.sha256 == checked.sha256,
+            _COLUMNS.state == "processed",
+            _COLUMNS.id != file.id,
+        )
+        .order_by(_COLUMNS.arrived_at)
+    ).scalar()
+    if original is not None:
+        return values | _duplicate(original)
+    refused = checked.refused or _too_many_absent(db, partner, reading, checked)
+    if refused is not None:
+        return values | {
+            "state": "quarantined",
+            "reason_code": refused.code,
+            "reason": refused.message[:_REASON_LENGTH_MAX],
+        }
+    return values | {
+        "state": "checked",
+        "rows_total": checked.rows,
+        "control_in": checked.total,
+        "control_unreadable": checked.unreadable,
+        "control_source": checked.stated.source if checked.stated else None,
+        "next_offset": checked.first_row_offset,
+    }
+
+
+def _too_many_absent(db: Connection, partner: Partner, reading: Reading, checked: Checked) -> FileRefused | None:
+    """A snapshot that leaves out too many is half a file, not a wave of dismissals."""
+    share_max = reading.layout.spec.terminate_share_max
+    if share_max is None:
+        return None
+    active = members.active_employee_ids(db, partner.id)
+    absent = len(active - checked.employee_ids)
+    if absent <= share_max * len(active):
+        return None
+    share = (Decimal(absent) / len(active)).quantize(Decimal("0.01"))
+    return FileRefused(
+        "too_many_absent",
+        f"The snapshot leaves out {absent} of {len(active)} active employees ({share:.0%}); "
+        f"the layout allows {share_max:.0%} to be terminated by one file.",
+    )

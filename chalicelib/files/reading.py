@@ -1,0 +1,166 @@
+"""Records of a delimited file, streamed, each with the bytes it stands for.
+
+A record is what RFC 4180 calls one: a quoted line feed does not end it. Byte offsets count expanded bytes. A row that
+is not well formed is a record with a fault; what makes the rest of the file unreadable raises FileRefused.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from chalicelib.files.refusals import FileRefused
+from chalicelib.rules.layouts import Format
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+#: The longest row in bytes: longer ones are an open quote or not a table.
+RECORD_BYTES_MAX = 65_536
+
+_BOM = b"\xef\xbb\xbf"
+_GZIP_MAGIC = b"\x1f\x8b"
+_BUFFER_BYTES = 1 << 20
+#: Blanks, and the end-of-file mark of DOS that old exports leave behind.
+_BLANK = b" \t\r\n\x1a"
+_OPEN_QUOTE = "unexpected end of data"
+
+
+class Record(NamedTuple):
+    """One row: where its bytes begin, the bytes, its cells, and what is wrong with its form (None: nothing)."""
+
+    offset: int
+    raw: bytes
+    cells: list[str]
+    fault: str | None
+
+
+def records(source: IO[bytes], how: Format, *, offset: int = 0) -> Iterator[Record]:
+    """The records of ``source``, which begins at byte ``offset`` of the file. Blank lines are no records.
+
+    Raises FileRefused (``bad_encoding``, ``row_too_long``, ``quote_not_closed``).
+    """
+    pending: list[bytes] = []
+    position = offset
+    reader = csv.reader(
+        _lines(source, how, pending, at_start=offset == 0), delimiter=how.delimiter, quotechar=how.quote, strict=True
+    )
+    while True:
+        fault: str | None = None
+        try:
+            for cells in reader:
+                raw = pending[0] if len(pending) == 1 else b"".join(pending)
+                pending.clear()
+                if cells and raw.strip(_BLANK):
+                    yield Record(position, raw, cells, "nul_byte" if b"\0" in raw else None)
+                position += len(raw)
+        except csv.Error as error:
+            if str(error) == _OPEN_QUOTE:
+                message = f"The quote in the row that begins at byte {position} is never closed."
+                raise FileRefused("quote_not_closed", message) from error
+            fault = "malformed_row"
+        except UnicodeDecodeError as error:
+            at = position + sum(map(len, pending[:-1])) + error.start
+            message = f"Byte {at} of the file is not {how.encoding}, the encoding that the layout declares."
+            raise FileRefused("bad_encoding", message) from error
+        if fault is None:
+            return
+        raw = b"".join(pending)
+        pending.clear()
+        yield Record(position, raw, [], fault)
+        position += len(raw)
+
+
+def _lines(source: IO[bytes], how: Format, pending: list[bytes], *, at_start: bool) -> Iterator[str]:
+    """Decoded lines; the bytes of those that the record in progress has taken are in ``pending``."""
+    encoding = how.encoding
+    limit = RECORD_BYTES_MAX
+    readline = source.readline
+    if at_start and encoding == "utf-8" and (first := readline(limit + 1)):
+        pending.append(first)
+        yield first.removeprefix(_BOM).decode(encoding)
+    while line := readline(limit + 1):
+        pending.append(line)
+        if len(line) > limit or (len(pending) > 1 and sum(map(len, pending)) > limit):
+            raise FileRefused(
+                "row_too_long",
+                f"A row is longer than {limit} bytes: a quote is not closed, or this is not a table with line feeds.",
+            )
+        yield line.decode(encoding)
+
+
+def one_record(raw: bytes, how: Format) -> Record:
+    """The single record that ``raw`` holds; its bytes were read as one record before."""
+    # An offset above zero keeps the first line's byte order mark, which only a header has.
+    return next(records(io.BytesIO(raw), how, offset=1))
+
+
+class Measured(io.RawIOBase):
+    """A raw stream that counts and hashes what is read through it."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self._hash = hashlib.sha256()
+        self.bytes_read = 0
+
+    def readable(self) -> bool:
+        """Always: this is a reader."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill ``buffer`` with what the source has at hand; 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        data = self._source.read(len(view))
+        view[: len(data)] = data
+        self._hash.update(data)
+        self.bytes_read += len(data)
+        return len(data)
+
+    def drain(self) -> None:
+        """Read to the end, so that the digest is of the whole."""
+        while self.read(_BUFFER_BYTES):
+            pass
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of what was read so far."""
+        return self._hash.digest()
+
+
+class _Expanded(io.RawIOBase):
+    """The content of a gzip stream, up to a cap. Raises FileRefused (``bad_gzip``, ``expands_too_far``)."""
+
+    def __init__(self, source: IO[bytes], bytes_max: int) -> None:
+        self._source = gzip.GzipFile(fileobj=source, mode="rb")
+        self._left = bytes_max
+        self._bytes_max = bytes_max
+
+    def readable(self) -> bool:
+        """Always: this is a reader."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill ``buffer``; 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        try:
+            data = self._source.read(len(view))
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            message = f"The file is a damaged or cut-off gzip archive ({error})."
+            raise FileRefused("bad_gzip", message) from error
+        self._left -= len(data)
+        if self._left < 0:
+            message = f"The file expands to more than {self._bytes_max} bytes, the most that is accepted."
+            raise FileRefused("expands_too_far", message)
+        view[: len(data)] = data
+        return len(data)
+
+
+def content_of(source: Measured, *, expanded_bytes_max: int) -> tuple[IO[bytes], bool]:
+    """The plain content of an object that may be gzipped, and whether it was. Gzip is told by its first two bytes."""
+    buffered = io.BufferedReader(source, _BUFFER_BYTES)
+    if buffered.peek(2)[:2] != _GZIP_MAGIC:
+        return buffered, False
+    return io.BufferedReader(_Expanded(buffered, expanded_bytes_max), _BUFFER_BYTES), True

@@ -1,0 +1,158 @@
+"""O6, the receipt: the answer to every file, as one JSON object for its sender."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from chalicelib.files.controls import shown_sum
+from chalicelib.files.register import InboundFile, load
+from chalicelib.partners import programs
+from chalicelib.points.models import accrual_event, transfer
+from chalicelib.rules import rulesets
+from chalicelib.settings import settings
+from chalicelib.storage import objects
+from chalicelib.storage.ids import public_id
+from chalicelib.web import amounts
+
+#: States in which rows were applied.
+_APPLIED = frozenset({"processed", "broken"})
+
+
+def bucket() -> str:
+    """The bucket that senders read from."""
+    return settings().bucket("hub-out")
+
+
+def key_of(file: InboundFile) -> str:
+    """``<partner>/<layout>/receipt_<file>.json``; a later file of the same name has its number in it."""
+    return _key(file, f"receipt_{file.shown_name}.json")
+
+
+def rejects_key_of(file: InboundFile) -> str:
+    """``<partner>/<layout>/rejects_<file>``."""
+    name = file.shown_name.removesuffix(".gz")
+    return _key(file, f"rejects_{name}" if name.endswith(".csv") else f"rejects_{name}.csv")
+
+
+def _key(file: InboundFile, name: str) -> str:
+    return "/".join(part for part in (file.place, file.layout_name, name) if part)
+
+
+def write(db: Connection, file: InboundFile, *, rejects_key: str | None) -> None:
+    """Put the receipt of a file into the outbox bucket; again writes the same. Raises Unavailable."""
+    text = json.dumps(build(db, file, rejects_key=rejects_key), ensure_ascii=False, indent=2)
+    objects.put(bucket(), key_of(file), text.encode() + b"\n", content_type="application/json")
+
+
+def build(db: Connection, file: InboundFile, *, rejects_key: str | None) -> dict[str, Any]:
+    """The receipt. Sums are decimal strings; times and ids are the only values that another run would change."""
+    receipt: dict[str, Any] = {
+        "file_name": file.name,
+        "object_key": file.object_key,
+        "sha256": file.sha256.hex() if file.sha256 is not None else None,
+        "layout": file.layout_name,
+        "layout_version": layout_version(db, file),
+        "received_at": _text(file.arrived_at),
+        "run_id": file.public_id,
+        "revision": max(1, file.receipt_revision),
+        "status": file.state,
+        "reason_code": file.reason_code,
+        "reason": file.reason,
+        "duplicate_of": None if file.duplicate_of is None else public_id("fil", file.duplicate_of),
+        "warnings": json.loads(file.warnings or "[]"),
+    }
+    if file.duplicate_of is not None:
+        receipt["duplicate_of_file"] = load(db, file.duplicate_of).shown_name
+    if file.state in _APPLIED and file.rows_total is not None:
+        receipt |= _figures(file)
+        receipt |= _points(db, file) if file.entity == "accrual" else {"members_absent": file.rows_absent}
+    receipt["rejects"] = rejects_key
+    return receipt
+
+
+def layout_version(db: Connection, file: InboundFile) -> str | None:
+    """By which layout the file is read: ruleset code and version number."""
+    if file.layout_version_id is None:
+        return None
+    version = rulesets.version(db, file.layout_version_id)
+    return f"{version.ruleset_code}/{version.number}"
+
+
+def _figures(file: InboundFile) -> dict[str, Any]:
+    applied = file.control_accepted
+    return {
+        "rows_total": file.rows_total,
+        "rows_accepted": file.rows_accepted,
+        "rows_rejected": file.rows_rejected,
+        "rows_duplicate": file.rows_duplicate,
+        "rows_ignored": file.rows_ignored,
+        "control_source": file.control_source,
+        "control_in": shown_sum(file.control_in),
+        "control_applied": shown_sum(applied),
+        "control_rejected": shown_sum(file.control_rejected),
+        "control_duplicate": shown_sum(file.control_duplicate),
+        "control_ignored": shown_sum(file.control_ignored),
+        "control_unreadable": file.control_unreadable,
+    }
+
+
+def _points(db: Connection, file: InboundFile) -> dict[str, Any]:
+    """Points by program, since each has its own unit; the flat figures of O6 when there is only one."""
+    by_program = list(points_by_program(db, file).values())
+    only = by_program[0] if len(by_program) == 1 else None
+    return {
+        "points_in": only["points_in"] if only else None,
+        "points_posted": only["points_posted"] if only else None,
+        "ruleset_version": only["ruleset_versions"][0] if only and len(only["ruleset_versions"]) == 1 else None,
+        "programs": by_program,
+    }
+
+
+def points_by_program(db: Connection, file: InboundFile) -> Mapping[str, dict[str, Any]]:
+    """Program code -> events, points of the events, points posted, and the versions that decided them."""
+    columns = accrual_event.c
+    earned = db.execute(
+        select(
+            columns.program_id,
+            columns.ruleset_version_id,
+            func.count().label("events"),
+            func.sum(columns.points_minor).label("points"),
+        )
+        .where(columns.source_file_id == file.id)
+        .group_by(columns.program_id, columns.ruleset_version_id)
+    ).all()
+    posted = {
+        row.program_id: int(row.points)
+        for row in db.execute(
+            select(columns.program_id, func.sum(transfer.c.amount_minor).label("points"))
+            .join_from(accrual_event, transfer, transfer.c.source_id == columns.id)
+            .where(columns.source_file_id == file.id, transfer.c.kind == "accrual")
+            .group_by(columns.program_id)
+        )
+    }
+    known = programs.by_ids(db, {row.program_id for row in earned})
+    found: dict[str, dict[str, Any]] = {}
+    totals: dict[bytes, tuple[int, int, list[str]]] = {}
+    for row in earned:
+        events, points, versions = totals.get(row.program_id, (0, 0, []))
+        version = rulesets.version(db, row.ruleset_version_id)
+        shown = f"{version.ruleset_code}/{version.number}"
+        totals[row.program_id] = (events + row.events, points + int(row.points), sorted([*versions, shown]))
+    for program_id, (events, points, versions) in sorted(totals.items(), key=lambda item: known[item[0]].code):
+        program = known[program_id]
+        found[program.code] = {
+            "program_code": program.code,
+            "events": events,
+            "points_in": amounts.text(points, program.scale),
+            "points_posted": amounts.text(posted.get(program_id, 0), program.scale),
+            "ruleset_versions": versions,
+        }
+    return found
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

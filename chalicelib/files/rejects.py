@@ -1,0 +1,130 @@
+"""O5, the rejects: the refused rows as the sender wrote them, with the reasons in further columns.
+
+Same header, delimiter and encoding as the layout, so that a mended file of rejects can be sent in as it is: the further
+columns are unknown to the layout and not read. Original cells stay as they came. In the cells that we add, a leading
+``= + - @`` or control character gets an apostrophe before it, so that no spreadsheet takes a message for a formula.
+Every cell is quoted.
+"""
+
+import csv
+import io
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection, Row
+
+from chalicelib.files import layouts
+from chalicelib.files.models import file_row
+from chalicelib.files.reading import one_record
+from chalicelib.files.register import InboundFile, header_cells
+from chalicelib.files.tallies import unseal
+from chalicelib.rules import rulesets
+from chalicelib.rules.layouts import Format
+from chalicelib.storage.ids import public_id
+
+#: What is added to the sender's columns.
+REASON_COLUMNS = (
+    "row_no",
+    "error_code",
+    "error_field",
+    "error_message",
+    "rule_id",
+    "rule_version",
+    "fixable",
+    "resubmit_token",
+)
+#: Codes of rows whose cells cannot be told apart by column.
+FORM_FAULTS = frozenset({"malformed_row", "nul_byte", "short_row", "long_row"})
+_PAGE_ROWS = 1000
+_IN_MEMORY_BYTES = 4 << 20
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def iter_rejected(db: Connection, file_id: bytes) -> Iterator[Row[Any]]:
+    """The rejected rows of a file that nothing has resolved, in the order of the file."""
+    last = 0
+    while True:
+        rows = db.execute(
+            select(file_row)
+            .where(file_row.c.file_id == file_id, file_row.c.row_no > last, file_row.c.outcome == "rejected")
+            .order_by(file_row.c.row_no)
+            .limit(_PAGE_ROWS)
+        ).all()
+        yield from rows
+        if len(rows) < _PAGE_ROWS:
+            return
+        last = rows[-1].row_no
+
+
+def raw_text(row: Row[Any], how: Format) -> str:
+    """A kept row as text; bytes that its encoding does not have cannot occur in a checked file."""
+    return unseal(row.raw, row.file_id).decode(how.encoding).rstrip("\r\n")
+
+
+def write(db: Connection, file: InboundFile) -> IO[bytes]:
+    """The rejects of a file as a CSV, rewound; the caller closes it. Small ones stay in memory."""
+    version = rulesets.version(db, file.layout_version_id or b"")
+    how = layouts.of_version(version).spec.format
+    target = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
+    # What we say is ASCII; anything else in it is shown as a question mark rather than lost.
+    text = io.TextIOWrapper(target, encoding=how.encoding, errors="replace", newline="")
+    table = csv.writer(text, delimiter=how.delimiter, quotechar=how.quote, quoting=csv.QUOTE_ALL)
+    width = len(header_cells(file))
+    table.writerows(lines(db, file, cells_of=lambda row: cells_of(row, how, width=width)))
+    text.flush()
+    text.detach()
+    target.seek(0)
+    return target
+
+
+def lines(
+    db: Connection, file: InboundFile, *, cells_of: Callable[[Row[Any]], Sequence[str]]
+) -> Iterator[Sequence[str]]:
+    """Header and rows of the rejects; ``cells_of`` gives the sender's cells of a kept row."""
+    yield [*header_cells(file), *REASON_COLUMNS]
+    versions: dict[bytes, tuple[str, int]] = {}
+    for row in iter_rejected(db, file.id):
+        yield [*cells_of(row), *_reasons(row, file, _version(db, row, versions))]
+
+
+def cells_of(row: Row[Any], how: Format, *, width: int) -> list[str]:
+    """The sender's cells, padded or joined to the header's width, so that the reasons stand in their columns."""
+    record = one_record(unseal(row.raw, row.file_id), how)
+    cells = record.cells or [raw_text(row, how)]
+    if len(cells) > width:
+        cells = [*cells[: width - 1], how.delimiter.join(cells[width - 1 :])]
+    return cells + [""] * (width - len(cells))
+
+
+def _version(db: Connection, row: Row[Any], known: dict[bytes, tuple[str, int]]) -> tuple[str, int] | None:
+    if row.rule_version_id is None:
+        return None
+    if row.rule_version_id not in known:
+        version = rulesets.version(db, row.rule_version_id)
+        known[row.rule_version_id] = (version.ruleset_code, version.number)
+    return known[row.rule_version_id]
+
+
+def _reasons(row: Row[Any], file: InboundFile, version: tuple[str, int] | None) -> list[str]:
+    return [
+        str(row.row_no),
+        row.code or "",
+        harmless(row.column_name or ""),
+        harmless(row.message or ""),
+        version[0] if version else "",
+        str(version[1]) if version else "",
+        "true" if row.fixable else "false",
+        resubmit_token(file.id, row.row_no),
+    ]
+
+
+def resubmit_token(file_id: bytes, row_no: int) -> str:
+    """What names one row of one file."""
+    return f"{public_id('fil', file_id)}.{row_no}"
+
+
+def harmless(text: str) -> str:
+    """Text of ours that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

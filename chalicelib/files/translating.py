@@ -1,0 +1,192 @@
+"""One record of a file -> one canonical row, by the layout's expressions: the hot path of intake."""
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
+
+from chalicelib.files.layouts import Reading
+from chalicelib.files.reading import Record
+from chalicelib.files.refusals import FileRefused, RowRefused
+from chalicelib.language import DecisionRefused, Value
+from chalicelib.rules.entities import ENTITIES
+from chalicelib.rules.layouts import Layout, header_key
+
+CanonicalRow = dict[str, Value]
+
+#: What is wrong with the form of a row, for its sender.
+_FORM_FAULTS = {
+    "malformed_row": "The row is not well formed: a quote inside a cell, or a carriage return without line feed.",
+    "nul_byte": "The row contains a NUL byte.",
+}
+_BLANK_ROW = RowRefused("ignored", "blank_row", None, None)
+_NO_MEANING = RowRefused("ignored", "ignored_by_layout", None, None)
+_NAMES_SHOWN_MAX = 5
+
+
+class Header:
+    """The header of one file matched with the columns of its layout.
+
+    Raises FileRefused (``wrong_header``) naming what is missing or doubled. Unknown columns are tolerated and listed.
+    """
+
+    def __init__(self, cells: Sequence[str], layout: Layout) -> None:
+        how = layout.spec.format
+        self.cells = list(cells)
+        keys = [header_key(cell.strip(), how) for cell in cells]
+        columns = {header_key(header, how): name for name, header in layout.headers.items()}
+        doubled = sorted({key for key in keys if keys.count(key) > 1 and key})
+        if doubled:
+            raise FileRefused("wrong_header", f"The header names {_listed(doubled)} more than once.")
+        #: Short column name -> its position; absent optional columns are not in it.
+        self.positions = {columns[key]: at for at, key in enumerate(keys) if key in columns}
+        missing = [
+            layout.headers[name]
+            for name, column in layout.spec.columns.items()
+            if column.required and name not in self.positions
+        ]
+        if missing:
+            raise FileRefused(
+                "wrong_header",
+                f"The header lacks {_listed(missing)}; it must name the columns of layout {layout.code}.",
+            )
+        self.unknown = [cell for cell, key in zip(cells, keys, strict=True) if key not in columns]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:_NAMES_SHOWN_MAX])
+    return shown if len(names) <= _NAMES_SHOWN_MAX else f"{shown} and {len(names) - _NAMES_SHOWN_MAX} more"
+
+
+class Translator:
+    """Turns the records of one file into canonical rows."""
+
+    def __init__(self, reading: Reading, header: Header, partner_code: str) -> None:
+        layout, spec = reading.layout, reading.layout.spec
+        self._layout = layout
+        self._version_id = reading.version.version_id
+        self._day = reading.day
+        self._tables = reading.code_tables
+        self._partner_code = partner_code
+        self._width = len(header.cells)
+        self._trim = spec.format.trim
+        # A value of None is appended to every row: absent optional columns are found there.
+        names = tuple(spec.columns)
+        self._names = names
+        self._pick = _getter([header.positions.get(name, self._width) for name in names])
+        self._partner_at = header.positions.get(spec.partner_column) if spec.partner_column else None
+        self._due = [name for name in names if not spec.columns[name].may_be_empty]
+        self._pick_due = _getter([header.positions[name] for name in self._due]) if self._due else None
+        fields = ENTITIES[spec.entity]
+        #: Fields that the layout does not provide.
+        self._absent: CanonicalRow = {name: None for name in fields if name not in spec.fields}
+        self._texts = [name for name, field in fields.items() if field.type == "string" and not field.nullable]
+        self._pick_texts = itemgetter(*self._texts)
+        self._control_at = header.positions.get(spec.control.column) if spec.control.column else None
+
+    def control_cell(self, record: Record) -> str | None:
+        """The text of the control column; None when the row has no such cell."""
+        at = self._control_at
+        return record.cells[at] if at is not None and at < len(record.cells) else None
+
+    def row(self, record: Record) -> CanonicalRow | RowRefused:
+        """The canonical row, or why there is none."""
+        values = self._values(record)
+        if isinstance(values, RowRefused):
+            return values
+        try:
+            row = self._layout.compiled.decide(self._facts(values), as_of=self._day, code_tables=self._tables)
+        except DecisionRefused as refusal:
+            return self._undecided(refusal)
+        if row is None:
+            return _NO_MEANING
+        if "" in self._pick_texts(row):
+            return self._empty(next(name for name in self._texts if row[name] == ""))
+        return {**row, **self._absent} if self._absent else row
+
+    def employee_id(self, record: Record) -> str | None:
+        """Whom a row is about, read apart from everything else in it; None when that cannot be told."""
+        if record.fault is not None or len(record.cells) != self._width:
+            return None
+        facts = self._facts(self._stripped(record))
+        needed = self._layout.identity.outputs["employee_id"].columns
+        if any(facts[name] is None for name in needed if name in self._due):
+            return None
+        try:
+            row = self._layout.identity.decide(facts, as_of=self._day, code_tables=self._tables)
+        except DecisionRefused:
+            # Not an answer that is lost: the row itself is refused by name elsewhere.
+            return None
+        employee_id = row["employee_id"] if row is not None else None
+        return employee_id if isinstance(employee_id, str) and employee_id else None
+
+    def column_of(self, field: str | None) -> str | None:
+        """The sender's header for a canonical field: the first column that it is made of."""
+        if field is None:
+            return None
+        output = self._layout.compiled.outputs.get(field)
+        return self._layout.headers[output.columns[0]] if output is not None and output.columns else field
+
+    def _values(self, record: Record) -> list[str | None] | RowRefused:
+        """The cells, an empty one as null, or what refuses the row before any expression sees it."""
+        if record.fault is not None or len(record.cells) != self._width:
+            return self._bad_form(record)
+        values = self._stripped(record)
+        if self._partner_at is not None and values[self._partner_at] != self._partner_code:
+            return self._not_the_partners(values)
+        if self._pick_due is not None and None in self._pick_due(values):
+            return self._missing(values)
+        return values
+
+    def _stripped(self, record: Record) -> list[str | None]:
+        if self._trim:
+            return [cell.strip() or None for cell in record.cells]
+        return [cell or None for cell in record.cells]
+
+    def _facts(self, values: list[str | None]) -> dict[str, Value]:
+        values.append(None)
+        return dict(zip(self._names, self._pick(values), strict=True))
+
+    def _refused(self, code: str, column: str | None, message: str) -> RowRefused:
+        header = self._layout.headers.get(column, column) if column is not None else None
+        return RowRefused("rejected", code, header, message, self._version_id)
+
+    def _bad_form(self, record: Record) -> RowRefused:
+        if record.fault is not None:
+            return self._refused(record.fault, None, _FORM_FAULTS[record.fault])
+        count = len(record.cells)
+        code = "short_row" if count < self._width else "long_row"
+        return self._refused(code, None, f"The row has {count} cells and the header {self._width}.")
+
+    def _not_the_partners(self, values: Sequence[str | None]) -> RowRefused:
+        if not any(values):
+            return _BLANK_ROW
+        column = self._layout.spec.partner_column
+        if self._partner_at is not None and values[self._partner_at] is None:
+            return self._refused("missing_value", column, "The cell is empty and a value is required.")
+        message = "The row names another partner than the folder that the file came in."
+        return self._refused("other_partner", column, message)
+
+    def _missing(self, values: Sequence[str | None]) -> RowRefused:
+        if not any(values):
+            return _BLANK_ROW
+        due = self._pick_due(values) if self._pick_due is not None else ()
+        column = self._due[due.index(None)]
+        return self._refused("missing_value", column, "The cell is empty and a value is required.")
+
+    def _undecided(self, refusal: DecisionRefused) -> RowRefused:
+        if not refusal.faults:
+            return self._refused(refusal.code, None, refusal.message)
+        fault = refusal.faults[0]
+        return self._refused(fault.code, fault.pointer, fault.message)
+
+    def _empty(self, field: str) -> RowRefused:
+        message = f"No value is left for `{field}`, which is required."
+        return RowRefused("rejected", "missing_value", self.column_of(field), message, self._version_id)
+
+
+def _getter(positions: Sequence[int]) -> Any:  # noqa: ANN401 - itemgetter's result type depends on its arguments
+    """Like itemgetter, but always of a tuple."""
+    if len(positions) == 1:
+        only = positions[0]
+        return lambda values: (values[only],)
+    return itemgetter(*positions)

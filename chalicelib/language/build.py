@@ -1,0 +1,266 @@
+"""A document's parts -> a checked program: names, order, types, outputs brought to their declared form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from chalicelib.language.bounds import ALL_TABLE_ROWS_MAX
+from chalicelib.language.check import HIT, NOTHING, Checker, as_date, as_decimal, wrong
+from chalicelib.language.declarations import declared_output
+from chalicelib.language.declared import Declared, DeclaredOutput
+from chalicelib.language.faults import Refusal, Report, RuleRefused, at, clip, shown
+from chalicelib.language.kinds import DATE, DECIMAL, NUMBERS, Kind, Type
+from chalicelib.language.narrow import proves
+from chalicelib.language.operators import GRAMMAR, OPERATORS
+from chalicelib.language.order import dependency_order
+from chalicelib.language.parse import Tree, expression, references
+from chalicelib.language.rounding import quantizer, unit, zero
+from chalicelib.language.tables import table
+from chalicelib.language.tree import (
+    AS_OF,
+    Apply,
+    Fact,
+    FactUse,
+    Form,
+    Function,
+    Node,
+    Program,
+    walk,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a document of any kind comes down to. The pointers say where each part stands in it."""
+
+    pointer: str
+    inputs: Mapping[str, Declared]
+    outputs: Mapping[str, Any]
+    outputs_key: str = "outputs"
+    aggregates: frozenset[str] = frozenset()
+    let: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    condition: Any = None
+    condition_key: str = "when"
+    # The program applies when the condition evaluates to this.
+    holds: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A checked program and what it declares."""
+
+    program: Program
+    outputs: Mapping[str, DeclaredOutput]
+    code_tables: frozenset[str]
+
+
+def build(parts: Parts, report: Report) -> Built:
+    """Check every part; faults go to ``report``, and with one the result is not to be used."""
+    _check_names(parts, report)
+    facts = {name: declared.of for name, declared in parts.inputs.items()}
+    facts |= dict.fromkeys(parts.aggregates, DECIMAL)
+    facts[AS_OF] = DATE
+    checker = Checker(report, OPERATORS, facts)
+    _define(parts, checker)
+    condition = None
+    narrowed = NOTHING
+    if parts.condition is not None:
+        tree = expression(parts.condition, at(parts.pointer, parts.condition_key), GRAMMAR, report)
+        condition = checker.value(tree, NOTHING, Kind.BOOLEAN)
+        narrowed = proves(condition, holds=parts.holds)
+    outputs: dict[str, DeclaredOutput] = {}
+    nodes: dict[str, Node] = {}
+    for name, raw in parts.outputs.items():
+        pointer = at(parts.pointer, parts.outputs_key, name)
+        declared = declared_output(raw, pointer, report)
+        if isinstance(raw, Mapping) and "expr" in raw:
+            node = checker.node(expression(raw["expr"], at(pointer, "expr"), GRAMMAR, report), narrowed)
+            if declared is not None:
+                outputs[name] = declared
+                nodes[name] = _brought_to(declared, node, checker)
+    shared = {name: node for name, node in checker.shared.items() if node is not None}
+    program = Program(
+        facts=_facts_used(parts, [*shared.values(), *nodes.values(), *([condition] if condition else [])]),
+        shared=shared,
+        condition=condition,
+        outputs=nodes,
+        holds=parts.holds,
+    )
+    return Built(program, outputs, frozenset(checker.code_tables))
+
+
+def _check_names(parts: Parts, report: Report) -> None:
+    """Every name stands for one thing, and can be shown."""
+    seen: dict[str, str] = {AS_OF: "the date of the decision"}
+    named = (
+        ("inputs", parts.inputs),
+        ("aggregates", parts.aggregates),
+        ("let", parts.let),
+    )
+    for key, names in named:
+        for name in names:
+            if name in seen:
+                message = f"the name {clip(name)} already stands for {seen[name]}"
+                where = at(parts.pointer, key, name)
+                report.add(where, "name_taken", message, expected="a name of its own", found=clip(name))
+            seen[name] = f"one of the {key}"
+    for key, names in (*named, ("tables", parts.tables), (parts.outputs_key, parts.outputs)):
+        for name in names:
+            if not name or not name.isprintable():
+                where = at(parts.pointer, key, name)
+                report.add(where, "bad_name", "not a name", expected="printable characters", found=shown(name))
+
+
+def _define(parts: Parts, checker: Checker) -> None:
+    """Check ``let`` and tables, each after what it needs."""
+    report = checker.report
+    trees: dict[str, Tree] = {}
+    needs: dict[str, set[str]] = {}
+    pointers: dict[str, str] = {}
+    for name, raw in parts.let.items():
+        pointers[name] = at(parts.pointer, "let", name)
+        trees[name] = expression(raw, pointers[name], GRAMMAR, report)
+        variables, tables = references(trees[name])
+        needs[name] = {*_roots(variables), *(HIT + one for one in tables)}
+    for name, raw in parts.tables.items():
+        pointers[HIT + name] = at(parts.pointer, "tables", name)
+        inputs = raw.get("in", ()) if isinstance(raw, Mapping) else ()
+        texts = {one for one in inputs if isinstance(one, str)} if isinstance(inputs, list | tuple) else set()
+        needs[HIT + name] = _roots(texts)
+    rows = sum(len(raw["rows"]) for raw in parts.tables.values() if _has_rows(raw))
+    if rows > ALL_TABLE_ROWS_MAX:
+        expected = f"at most {ALL_TABLE_ROWS_MAX} rows in all tables"
+        report.add(at(parts.pointer, "tables"), "too_large", "too many rows", expected=expected, found=str(rows))
+        raise RuleRefused(report.faults)
+    # Every name is known before any is checked, so that the users of a wrong one are not blamed for it.
+    order = dependency_order(needs, pointers, report)
+    checker.tables.update(dict.fromkeys(parts.tables))
+    undefined = [name for name in needs if name not in order]
+    checker.shared.update(dict.fromkeys([*undefined, *order]))
+    for name in order:
+        if not name.startswith(HIT):
+            node = checker.node(trees[name], NOTHING)
+            checker.shared[name] = None if node.type.kind is Kind.UNKNOWN else node
+            continue
+        found = table(name.removeprefix(HIT), parts.tables[name.removeprefix(HIT)], pointers[name], checker)
+        if found is not None:
+            checker.tables[found.name] = found.columns
+            function = Function("table", found.match, Form.TABLE, data=found)
+            checker.shared[name] = Apply(pointers[name], Type(Kind.LIST), function, found.inputs)
+    # A dict keeps the place of a key's first insertion: bring the definitions into dependency order.
+    ordered = {name: checker.shared[name] for name in order}
+    checker.shared.clear()
+    checker.shared.update(ordered | dict.fromkeys(undefined))
+
+
+def _has_rows(raw: object) -> bool:
+    return isinstance(raw, Mapping) and isinstance(raw.get("rows"), list | tuple)
+
+
+def _roots(names: set[str]) -> set[str]:
+    """The names and, for paths into objects, their first parts."""
+    return {part for name in names for part in (name, name.partition(".")[0])}
+
+
+def _facts_used(parts: Parts, nodes: list[Node]) -> dict[str, FactUse]:
+    used = {part.name: None for node in nodes for part in walk(node) if isinstance(part, Fact) and part.name != AS_OF}
+    facts: dict[str, FactUse] = {}
+    for name in used:
+        declared = parts.inputs.get(name)
+        facts[name] = (
+            FactUse(DECIMAL)
+            if declared is None
+            else FactUse(
+                declared.of,
+                nullable=declared.nullable,
+                optional=not declared.required,
+                empty_is_null=declared.empty_is_null and declared.of.kind is Kind.STRING,
+                personal=declared.personal,
+            )
+        )
+    return facts
+
+
+def _brought_to(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:  # noqa: PLR0911 - one return for each type
+    """``node`` in the declared form of the output: its type, scale, values and nullability."""
+    if node.type.kind is Kind.UNKNOWN:
+        return node
+    if node.type.nullable and not declared.nullable:
+        return checker.may_be_null(node, f"an output of type {declared.type}")
+    if node.type.kind is Kind.NULL:
+        return node
+    match declared.type:
+        case "decimal":
+            return _decimal(declared, node, checker)
+        case "integer":
+            return _integer(declared, node, checker)
+        case "enum":
+            return _enum(declared, node, checker)
+    kind = Kind(declared.type)
+    if kind is Kind.DATE:
+        node = as_date(node)
+    return node if node.type.kind is kind else checker.mismatch(node, kind)
+
+
+def _decimal(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:
+    if node.type.kind not in NUMBERS:
+        return checker.mismatch(node, Kind.DECIMAL)
+    return _fixed(as_decimal(node), declared.scale or 0, declared.rounding)
+
+
+def _integer(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:
+    if node.type.kind is Kind.DECIMAL and declared.rounding is not None:
+        rounded = _fixed(node, 0, declared.rounding)
+        return Apply(node.pointer, replace(node.type, kind=Kind.INTEGER), _TO_INTEGER, (rounded,))
+    return node if node.type.kind is Kind.INTEGER else checker.mismatch(node, Kind.INTEGER)
+
+
+def _fixed(node: Node, scale: int, rounding: str | None) -> Node:
+    quantize, step, nought = quantizer(rounding), unit(scale), zero(scale)
+
+    def call(number: Decimal | None) -> Decimal | None:
+        return None if number is None else quantize(number, step) or nought
+
+    function = Function("fixed", call, Form.FIXED, data=(quantize, step, nought), takes_null=True)
+    return Apply(node.pointer, node.type, function, (node,))
+
+
+def _enum(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:
+    if node.type.kind is not Kind.STRING:
+        return checker.mismatch(node, Kind.STRING)
+    values = frozenset(declared.values)
+    if node.type.values is None:
+        return Apply(node.pointer, replace(node.type, values=declared.values), _one_of(values), (node,))
+    stray = [value for value in node.type.values if value not in values]
+    for value in stray:
+        checker.report.add(
+            node.pointer,
+            "not_in_values",
+            f"{shown(value)} is not a value of the output",
+            expected="one of " + ", ".join(declared.values),
+            found=shown(value),
+            misspelt=(value, declared.values),
+        )
+    return wrong(node.pointer) if stray else node
+
+
+def _one_of(values: frozenset[str]) -> Function:
+    def call(text: str | None) -> str | None:
+        if text is None or text in values:
+            return text
+        raise Refusal("not_in_values", "the text is not a value of the output")
+
+    return Function("one_of", call, takes_null=True)
+
+
+def _to_integer(number: Decimal | None) -> int | None:
+    if number is None:
+        return None
+    if number.adjusted() >= 18:
+        raise Refusal("number_too_large", "an integer has more than 18 digits")
+    return int(number)
+
+
+_TO_INTEGER = Function("integer", _to_integer, takes_null=True)

@@ -1,0 +1,13 @@
+"""The operator registry: every operator of the language by name, in the order in which people learn them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from chalicelib.language.check import Operator
+from chalicelib.language.operators import dates, logic, lookups, numbers, text
+from chalicelib.language.parse import Grammar
+
+OPERATORS: Mapping[str, Operator] = MappingProxyType(
+    {operator.name: operator for family in (logic, numbers, text, dates, lookups) for operator in family.OPERATORS}
+)
+GRAMMAR: Grammar = {operator.name: (operator.arguments_min, operator.options) for operator in OPERATORS.values()}

@@ -1,0 +1,1 @@
+"""Partners: partners, their programs, members with dated history and identities, enrolments, onboarding."""

@@ -1,0 +1,1 @@
+"""Endpoints of the partners room."""

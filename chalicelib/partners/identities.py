@@ -1,0 +1,140 @@
+"""Under which number a system knows a member, and when: the HR system's employee, the store's customer number."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+
+from chalicelib.access import audit
+from chalicelib.access.caller import Caller
+from chalicelib.errors import Conflict
+from chalicelib.partners.drafting import Draft
+from chalicelib.partners.models import member_identity as table
+from chalicelib.partners.periods import Period, reconciled
+from chalicelib.partners.roster import intervals
+from chalicelib.storage import bulk
+from chalicelib.storage.ids import new_id, new_ids, public_id
+
+#: The system whose number the roster carries.
+HR: Final = "hrms"
+#: Commerce Cloud.
+STORE: Final = "sfcc"
+
+
+def customer_numbers(
+    db: Connection, member_ids: Collection[bytes], *, system: str = STORE, on: date
+) -> dict[bytes, str]:
+    """The number under which ``system`` knows each member on a day; members that it does not know are left out."""
+    found: dict[bytes, str] = {}
+    for chunk in bulk.in_chunks(sorted(set(member_ids))):
+        rows = db.execute(
+            select(table.c.member_id, table.c.external_id)
+            .where(
+                table.c.member_id.in_(chunk),
+                table.c.system == system,
+                table.c.valid_from <= on,
+                (table.c.valid_to.is_(None)) | (table.c.valid_to >= on),
+            )
+            .order_by(table.c.valid_from)
+        )
+        found.update((row.member_id, row.external_id) for row in rows)
+    return found
+
+
+def link(
+    db: Connection,
+    *,
+    partner_id: bytes,
+    member_id: bytes,
+    system: str,
+    external_id: str,
+    valid_from: date,
+    caller: Caller,
+    now: datetime,
+) -> None:
+    """Note that ``system`` knows the member as ``external_id`` from a day on; an earlier number ends the day before.
+
+    Noting it again changes nothing. Raises Conflict when that number stands for another member on that day.
+    """
+    covers = (table.c.valid_from <= valid_from) & ((table.c.valid_to.is_(None)) | (table.c.valid_to >= valid_from))
+    numbered = db.execute(
+        select(table.c.member_id).where(
+            table.c.partner_id == partner_id, table.c.system == system, table.c.external_id == external_id, covers
+        )
+    ).all()
+    if any(row.member_id == member_id for row in numbered):
+        return
+    if numbered:
+        raise Conflict(f"{system} knows another member under that number.", code="identity_taken")
+    db.execute(
+        update(table)
+        .where(table.c.member_id == member_id, table.c.system == system, covers)
+        .values(valid_to=valid_from - timedelta(days=1))
+    )
+    bulk.insert(
+        db,
+        table,
+        [
+            {
+                "id": new_id(),
+                "partner_id": partner_id,
+                "member_id": member_id,
+                "system": system,
+                "external_id": external_id,
+                "valid_from": valid_from,
+                "valid_to": None,
+            }
+        ],
+    )
+    audit.record(
+        db,
+        caller=caller,
+        action="member.identity_linked",
+        subject=public_id("mbr", member_id),
+        partner_id=partner_id,
+        after={"system": system, "external_id": external_id, "valid_from": valid_from},
+        now=now,
+    )
+
+
+def follow(db: Connection, partner_id: bytes, drafts: Sequence[Draft]) -> None:
+    """Let the employee numbers of the HR system follow employment: one period for each time somebody is employed."""
+    changed = [draft for draft in drafts if draft.since is not None]
+    stored = _stored(db, [draft.member_id for draft in changed if draft.held is not None])
+    added, ended = [], []
+    for draft in changed:
+        assert draft.since is not None  # noqa: S101 - selected above
+        wanted = intervals(draft.course, lambda _entry: True, since=draft.since)
+        changes = reconciled(stored.get(draft.member_id, ()), wanted, draft.since)
+        added += [(draft, since, until) for since, until in changes.added]
+        ended += [{"id": period_id, "valid_to": until} for period_id, until in changes.ends]
+    rows = [
+        {
+            "id": identity_id,
+            "partner_id": partner_id,
+            "member_id": draft.member_id,
+            "system": HR,
+            "external_id": draft.employee_id,
+            "valid_from": since,
+            "valid_to": until,
+        }
+        for identity_id, (draft, since, until) in zip(new_ids(len(added)), added, strict=True)
+    ]
+    bulk.insert(db, table, rows)
+    bulk.update_by_key(db, table, sorted(ended, key=lambda row: row["id"]), key=["id"], set_=["valid_to"])
+
+
+def _stored(db: Connection, member_ids: Sequence[bytes]) -> dict[bytes, list[Period]]:
+    found: dict[bytes, list[Period]] = defaultdict(list)
+    for chunk in bulk.in_chunks(sorted(member_ids)):
+        rows = db.execute(
+            select(table.c.member_id, table.c.id, table.c.valid_from, table.c.valid_to)
+            .where(table.c.member_id.in_(chunk), table.c.system == HR)
+            .order_by(table.c.valid_from)
+        )
+        for member_id, *period in rows:
+            found[member_id].append(Period(*period))
+    return found

@@ -1,0 +1,295 @@
+"""Record accrual events: decide each by the rule in force on its date and post what it earns, in one pass.
+
+An event is identified by its partner and event id; the unique key decides who was first. A refused event is an outcome,
+not an exception, and leaves nothing behind.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.engine import Connection
+
+from chalicelib.access.caller import Caller
+from chalicelib.errors import Broken, Unavailable
+from chalicelib.language import DecisionRefused, InputRefused
+from chalicelib.partners import programs
+from chalicelib.partners.directory import Partner
+from chalicelib.partners.models import program
+from chalicelib.partners.provenance import RowSource
+from chalicelib.points import accounts, aggregates, deciding, ledger, screening
+from chalicelib.points.accounts import Locked
+from chalicelib.points.deciding import Bench, PointsRefused
+from chalicelib.points.events import FIELDS, NewAccrual, Outcome, Recorded, content_hash, rejected
+from chalicelib.points.ledger import Earning
+from chalicelib.points.models import accrual_event
+from chalicelib.points.screening import Question
+from chalicelib.storage import bulk
+from chalicelib.storage.ids import new_ids
+
+__all__ = ["FIELDS", "NewAccrual", "Outcome", "Recorded", "record"]
+
+#: How often a batch whose period sums another writer overtook is decided anew. Each time the other's events are known.
+_PASSES_MAX = 5
+
+
+class _Accepted(NamedTuple):
+    """An event that will be stored, unless another writer stored its id first."""
+
+    event_id: str
+    question: Question
+    points_minor: int
+    facts: str
+
+
+class _Decided(NamedTuple):
+    """One pass over the events; ``repeats`` pairs each event that the batch brought again with the first of its id."""
+
+    accepted: list[_Accepted]
+    refused: dict[int, Recorded]
+    repeats: list[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One call of ``record``: the events, and what has become of each so far."""
+
+    partner: Partner
+    events: Sequence[NewAccrual]
+    sources: Sequence[RowSource]
+    caller: Caller
+    now: datetime
+    hashes: list[bytes] = field(default_factory=list)
+    outcomes: dict[int, Recorded] = field(default_factory=dict)
+
+    def open(self) -> list[int]:
+        """The events without an outcome, in order."""
+        return [index for index in range(len(self.events)) if index not in self.outcomes]
+
+
+def record(
+    db: Connection,
+    partner: Partner,
+    events: Sequence[NewAccrual],
+    *,
+    sources: Sequence[RowSource],
+    caller: Caller,
+    now: datetime,
+) -> list[Recorded]:
+    """Decide and post each event; one outcome per event, in order, and a refused event does not touch the others.
+
+    The same event id with the same content is a duplicate and carries the original's points; with other content it is
+    rejected. Raises nothing for bad events; Unavailable when other writers overtook the batch too often.
+    """
+    batch = _Batch(partner, events, sources, caller, now)
+    for index, event in enumerate(events):
+        refused = screening.malformed(event)
+        if refused is None:
+            batch.hashes.append(content_hash(event))
+        else:
+            batch.hashes.append(b"")
+            batch.outcomes[index] = refused
+    malformed = set(batch.outcomes)
+    screened = screening.screen(db, partner.id, {index: events[index] for index in batch.open()}, now=now)
+    batch.outcomes.update(screened.refused)
+    if screened.questions:
+        _decide_and_post(db, batch, screened.questions)
+    # What refuses an event now may not have refused it when it first came.
+    rejected_now = [index for index, each in batch.outcomes.items() if each.outcome == "rejected"]
+    _answer_stored(db, batch, [index for index in rejected_now if index not in malformed])
+    return [batch.outcomes[index] for index in range(len(events))]
+
+
+def _decide_and_post(db: Connection, batch: _Batch, questions: Sequence[Question]) -> None:
+    owners = {question.account_id: (question.program.id, question.member.id) for question in questions}
+    locked = accounts.lock_members(db, batch.partner.id, owners, now=batch.now)
+    periods = {
+        aggregate.period
+        for version in {question.version.version_id: question.version for question in questions}.values()
+        for aggregate in version.compiled.aggregates.values()
+    }
+    # Events are most likely new, and the unique key says so when they are written: no statement is spent before. Only
+    # sums must not count an event of ours that is stored already, or that another writer stores in the meantime: so
+    # such a batch looks first, writes behind a savepoint, and is decided anew when it was overtaken.
+    summing = bool(periods) and len(questions) > 1
+    if summing:
+        _answer_stored(db, batch, [question.at for question in questions])
+    for _ in range(_PASSES_MAX):
+        asked = [question for question in questions if question.at not in batch.outcomes]
+        days = [(question.account_id, question.event["event_date"]) for question in asked]
+        decided = _decide_all(asked, Bench(db, aggregates.read(db, days, sorted(periods))))
+        savepoint = db.begin_nested() if summing else None
+        rows = _rows(batch, decided.accepted)
+        lost = bulk.insert_new(db, accrual_event, rows, key=("partner_id", "event_id"))
+        overtaken = {rows[index]["event_id"] for index in lost}
+        if savepoint is None or not lost:
+            if savepoint is not None:
+                savepoint.commit()
+            batch.outcomes.update(decided.refused)
+            _post(db, batch, [each for each in decided.accepted if each.event_id not in overtaken], rows, locked)
+            _answer_repeated(db, batch, decided, overtaken)
+            return
+        savepoint.rollback()
+        _answer_stored(db, batch, [question.at for question in asked if question.event["event_id"] in overtaken])
+    raise Unavailable("Other writers keep storing events of this batch: send it again.", code="batch_overtaken")
+
+
+def _decide_all(questions: Sequence[Question], bench: Bench) -> _Decided:
+    """Decide in row order, each event seeing the sums that those before it left."""
+    accepted: list[_Accepted] = []
+    refused: dict[int, Recorded] = {}
+    repeats: list[tuple[int, int]] = []
+    first: dict[str, int] = {}
+    for question in questions:
+        index = question.at
+        event_id = question.event["event_id"]
+        if event_id in first:
+            repeats.append((index, first[event_id]))
+            continue
+        try:
+            points_minor, facts = deciding.decide(bench, question)
+        except (InputRefused, DecisionRefused, PointsRefused) as refusal:
+            refused[index] = deciding.refused(question, refusal)
+            continue
+        first[event_id] = index
+        points_minor = points_minor or 0
+        bench.totals.add(question.account_id, question.event["event_date"], points_minor)
+        accepted.append(_Accepted(event_id, question, points_minor, facts))
+    return _Decided(accepted, refused, repeats)
+
+
+def _rows(batch: _Batch, accepted: Sequence[_Accepted]) -> list[dict[str, Any]]:
+    """The rows to store, sorted by event id: overlapping batches wait for each other instead of deadlocking."""
+    rows = []
+    for stored_id, (event_id, question, points_minor, facts) in zip(new_ids(len(accepted)), accepted, strict=True):
+        index, event, of_program, member, account_id, version = question
+        file_id, row_no, byte_offset, byte_length = batch.sources[index]
+        rows.append(
+            {
+                "id": stored_id,
+                "partner_id": batch.partner.id,
+                "event_id": event_id,
+                "content_hash": batch.hashes[index],
+                "program_id": of_program.id,
+                "member_id": member.id,
+                "account_id": account_id,
+                "event_type": event["event_type"],
+                "event_date": event["event_date"],
+                "outcome": "posted" if points_minor else "no_points",
+                "points_minor": points_minor,
+                "ruleset_version_id": version.version_id,
+                "facts": facts,
+                "source_file_id": file_id,
+                "row_no": row_no,
+                "byte_offset": byte_offset,
+                "byte_length": byte_length,
+                "actor": batch.caller.actor,
+                "correlation_id": batch.caller.correlation_id,
+                "received_at": batch.now,
+            }
+        )
+    rows.sort(key=_by_event_id)
+    return rows
+
+
+def _by_event_id(row: dict[str, Any]) -> str:
+    event_id: str = row["event_id"]
+    return event_id
+
+
+def _post(
+    db: Connection,
+    batch: _Batch,
+    stored: Sequence[_Accepted],
+    rows: Sequence[dict[str, Any]],
+    locked: dict[bytes, Locked],
+) -> None:
+    """Post what the stored events earn, and give them their outcome."""
+    ids = {row["event_id"]: row["id"] for row in rows}
+    earnings: list[Earning] = []
+    today: dict[bytes, date] = {}
+    expiry: dict[tuple[bytes, date], date] = {}
+    for event_id, question, points_minor, _ in stored:
+        index, event, of_program, member, account_id, version = question
+        stored_id = ids[event_id]
+        decided: Literal["posted", "no_points"] = "posted" if points_minor else "no_points"
+        batch.outcomes[index] = Recorded(
+            decided,
+            event_id,
+            stored_id,
+            points_minor,
+            version.version_id,
+            of_program.id,
+            member.id,
+            of_program.scale,
+            decided,
+        )
+        if not points_minor:
+            continue
+        if of_program.id not in today:
+            today[of_program.id] = programs.business_date(batch.now, of_program)
+        day = event["event_date"]
+        expires_on = expiry.get((of_program.id, day))
+        if expires_on is None:
+            expires_on = expiry[of_program.id, day] = programs.expires_on(of_program, day)
+        earnings.append(Earning(account_id, points_minor, stored_id, today[of_program.id], expires_on))
+    ledger.earn(db, locked, earnings, now=batch.now)
+
+
+def _answer_repeated(db: Connection, batch: _Batch, decided: _Decided, overtaken: set[str]) -> None:
+    """Let the events that another writer stored, or that this batch brought twice, speak of the stored one."""
+    elsewhere = [each.question.at for each in decided.accepted if each.event_id in overtaken]
+    for index, first in decided.repeats:
+        if batch.events[first]["event_id"] in overtaken:
+            elsewhere.append(index)
+        elif batch.hashes[index] == batch.hashes[first]:
+            batch.outcomes[index] = batch.outcomes[first]._replace(outcome="duplicate")
+        else:
+            batch.outcomes[index] = _other_content(batch.events[index]["event_id"])
+    _answer_stored(db, batch, elsewhere)
+    if any(index not in batch.outcomes for index in elsewhere):
+        raise Broken("An event id was taken when it was written and free when it was read.")
+
+
+_STORED = (
+    select(
+        accrual_event.c.event_id,
+        accrual_event.c.content_hash,
+        accrual_event.c.id,
+        accrual_event.c.points_minor,
+        accrual_event.c.ruleset_version_id,
+        accrual_event.c.program_id,
+        accrual_event.c.member_id,
+        program.c.scale,
+        accrual_event.c.outcome,
+    )
+    .join(program, program.c.id == accrual_event.c.program_id)
+    .where(
+        accrual_event.c.partner_id == bindparam("partner_id"),
+        accrual_event.c.event_id.in_(bindparam("event_ids", expanding=True)),
+    )
+)
+
+
+def _answer_stored(db: Connection, batch: _Batch, indexes: Iterable[int]) -> None:
+    """Answer the events whose id is stored already: the same content is a duplicate, other content is refused."""
+    wanted: dict[str, list[int]] = {}
+    for index in indexes:
+        wanted.setdefault(batch.events[index]["event_id"], []).append(index)
+    for chunk in bulk.in_chunks(sorted(wanted)):
+        for event_id, stored_hash, *original in db.execute(
+            _STORED, {"partner_id": batch.partner.id, "event_ids": chunk}
+        ):
+            for index in wanted[event_id]:
+                batch.outcomes[index] = (
+                    Recorded("duplicate", event_id, *original)
+                    if batch.hashes[index] == stored_hash
+                    else _other_content(event_id)
+                )
+
+
+def _other_content(event_id: str) -> Recorded:
+    message = "This event id was recorded before with other content: an event is never changed by sending it again."
+    return rejected(event_id, "other_content", "event_id", message)

@@ -1,0 +1,261 @@
+"""What /v1/accruals takes and shows."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue
+
+from chalicelib.errors import Fault, InvalidInput
+from chalicelib.points.accruals import NewAccrual, Recorded
+from chalicelib.points.events import EVENT_ID_LENGTH_MAX, QUANTITY_SCALE
+from chalicelib.points.history import Event
+from chalicelib.points.previewing import Preview
+from chalicelib.rules.rulesets import LiveVersion
+from chalicelib.storage.ids import public_id
+from chalicelib.web import amounts
+from chalicelib.web.amounts import AmountText, DecimalText
+from chalicelib.web.shapes import Body, PublicId, View
+
+#: Events in one batch.
+BATCH_MAX = 500
+
+_Quantity = Annotated[DecimalText, Field(description=f"How much of it, in `unit`; up to {QUANTITY_SCALE} decimals.")]
+
+
+class EventBody(Body):
+    """One event that may earn points."""
+
+    program_code: str = Field(min_length=1, max_length=40)
+    event_id: str = Field(
+        min_length=1, max_length=EVENT_ID_LENGTH_MAX, description="The partner's own id; the same id is posted once."
+    )
+    employee_id: str = Field(min_length=1, max_length=64)
+    event_type: Literal["HOURS", "ALLOWANCE", "ANNIVERSARY", "BONUS", "SPEND"]
+    event_date: date = Field(description="The rule in force on this day decides.")
+    quantity: _Quantity
+    unit: Literal["HOUR", "POINT", "USD"]
+    amount: DecimalText | None = None
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    pay_period: str | None = Field(default=None, max_length=40)
+    job_code_override: str | None = Field(default=None, max_length=64, description="Used instead of the roster's.")
+    reference: str | None = Field(default=None, max_length=200)
+    description: str | None = Field(default=None, max_length=500)
+
+    def event(self) -> NewAccrual:
+        """The event as the points room takes it. Raises InvalidInput for more decimals than are kept."""
+        for name, value in (("quantity", self.quantity), ("amount", self.amount)):
+            if value is not None and value != value.quantize(Decimal(1).scaleb(-QUANTITY_SCALE)):
+                message = f"The {name} has more than {QUANTITY_SCALE} decimals."
+                raise InvalidInput(message, code="excess_digits", faults=[Fault(f"/{name}", "excess_digits", message)])
+        return NewAccrual(
+            program_code=self.program_code,
+            event_id=self.event_id,
+            employee_id=self.employee_id,
+            event_type=self.event_type,
+            event_date=self.event_date,
+            quantity=self.quantity,
+            unit=self.unit,
+            amount=self.amount,
+            currency=self.currency,
+            pay_period=self.pay_period,
+            job_code_override=self.job_code_override,
+            reference=self.reference,
+            description=self.description,
+        )
+
+
+_PartnerCode = Annotated[
+    str | None, Field(max_length=40, description="Needed with a key that is not bound to a partner.")
+]
+
+
+class AccrualBody(EventBody):
+    """One event to record."""
+
+    partner_code: _PartnerCode = None
+
+
+class BatchBody(Body):
+    """Events to record in their order; each has an outcome of its own."""
+
+    partner_code: _PartnerCode = None
+    events: list[EventBody] = Field(min_length=1, max_length=BATCH_MAX)
+
+
+class PreviewBody(AccrualBody):
+    """One event to decide without recording it."""
+
+    ruleset_version: str | None = Field(
+        default=None, description="Decide by this version of the program's ruleset instead of the one in force."
+    )
+
+
+class AccrualView(View):
+    """One recorded event and the points it earned."""
+
+    id: PublicId
+    event_id: str
+    program_id: PublicId
+    member_id: PublicId
+    outcome: Literal["posted", "no_points"]
+    points: AmountText
+    ruleset_version: PublicId
+
+    @classmethod
+    def of(cls, recorded: Recorded) -> "AccrualView":
+        """The view of an event that was recorded now or before."""
+        return cls.model_validate(
+            {
+                "id": _public("acr", recorded.id),
+                "event_id": recorded.event_id,
+                "program_id": _public("prg", recorded.program_id),
+                "member_id": _public("mbr", recorded.member_id),
+                "outcome": recorded.decided,
+                "points": amounts.text(recorded.points_minor, recorded.scale),
+                "ruleset_version": _public("rsv", recorded.version_id),
+            }
+        )
+
+
+class OutcomeView(View):
+    """What became of one event of a batch. A duplicate shows the original; a rejected event says why."""
+
+    event_id: str
+    outcome: Literal["posted", "no_points", "duplicate", "rejected"]
+    id: PublicId | None
+    points: AmountText | None
+    ruleset_version: PublicId | None
+    code: str | None
+    field: str | None
+    message: str | None
+    fixable: bool = Field(description="Whether the same event may pass once a roster has brought the member.")
+
+    @classmethod
+    def of(cls, recorded: Recorded) -> "OutcomeView":
+        """The view of one outcome."""
+        known = recorded.outcome != "rejected"
+        return cls(
+            event_id=recorded.event_id,
+            outcome=recorded.outcome,
+            id=_public("acr", recorded.id),
+            points=amounts.text(recorded.points_minor, recorded.scale) if known else None,
+            ruleset_version=_public("rsv", recorded.version_id),
+            code=recorded.code,
+            field=recorded.column,
+            message=recorded.message,
+            fixable=recorded.fixable,
+        )
+
+
+class BatchView(View):
+    """One outcome for each event, in the order of the request, and how many there are of each."""
+
+    posted: int
+    no_points: int
+    duplicate: int
+    rejected: int
+    outcomes: list[OutcomeView]
+
+
+class AccrualItemView(AccrualView):
+    """One recorded event as lists show it. ``file_id`` null: it came by API."""
+
+    partner_id: PublicId
+    event_type: str
+    event_date: date
+    file_id: PublicId | None
+    row_no: int | None
+    actor: str
+    correlation_id: str
+    received_at: datetime
+
+    @classmethod
+    def of_event(cls, event: Event) -> "AccrualItemView":
+        """The view of a stored event."""
+        return cls.model_validate(item(event))
+
+
+class RuleView(View):
+    """The version that decided."""
+
+    id: PublicId
+    ruleset: str
+    number: int
+    content_hash: str = Field(description="SHA-256 of the version's canonical JSON.")
+
+
+class AccrualDetailView(AccrualItemView):
+    """One recorded event with all that decided it."""
+
+    content_hash: str = Field(description="SHA-256 of what the event says.")
+    rule: RuleView
+    facts: dict[str, JsonValue]
+    trace: dict[str, JsonValue] = Field(description="How the rule came to its result, step by step.")
+    entries: list[PublicId] = Field(description="The ledger entries that it posted.")
+
+
+class PreviewView(View):
+    """What would become of the event; nothing was written."""
+
+    outcome: Literal["posted", "no_points", "rejected"]
+    points: AmountText | None
+    rule: RuleView | None
+    facts: dict[str, JsonValue] | None
+    trace: dict[str, JsonValue] | None
+    code: str | None
+    field: str | None
+    message: str | None
+
+    @classmethod
+    def of(cls, preview: Preview) -> "PreviewView":
+        """The view of a preview."""
+        outcome = preview.outcome
+        decided = outcome.outcome != "rejected"
+        return cls.model_validate(
+            {
+                "outcome": outcome.outcome,
+                "points": amounts.text(outcome.points_minor, outcome.scale) if decided else None,
+                "rule": None if preview.version is None else rule_view(preview.version),
+                "facts": preview.facts,
+                "trace": preview.trace,
+                "code": outcome.code,
+                "field": outcome.column,
+                "message": outcome.message,
+            }
+        )
+
+
+def rule_view(version: LiveVersion) -> RuleView:
+    """The version that decided, as answers name it."""
+    return RuleView(
+        id=public_id("rsv", version.version_id),
+        ruleset=version.ruleset_code,
+        number=version.number,
+        content_hash=version.content_hash.hex(),
+    )
+
+
+def item(event: Event) -> dict[str, Any]:
+    """The fields of AccrualItemView, for it and for what extends it."""
+    return {
+        "id": public_id("acr", event.id),
+        "event_id": event.event_id,
+        "program_id": public_id("prg", event.program_id),
+        "member_id": public_id("mbr", event.member_id),
+        "outcome": event.outcome,
+        "points": amounts.text(event.points_minor, event.scale),
+        "ruleset_version": public_id("rsv", event.ruleset_version_id),
+        "partner_id": public_id("par", event.partner_id),
+        "event_type": event.event_type,
+        "event_date": event.event_date,
+        "file_id": _public("fil", event.source_file_id),
+        "row_no": event.row_no,
+        "actor": event.actor,
+        "correlation_id": event.correlation_id,
+        "received_at": event.received_at,
+    }
+
+
+def _public(prefix: str, raw: bytes | None) -> str | None:
+    return None if raw is None else public_id(prefix, raw)

@@ -1,0 +1,230 @@
+"""Balances, the entries behind them, and the double-entry check."""
+
+from datetime import date, datetime
+
+from chalice.app import Blueprint
+from pydantic import Field
+
+from chalicelib.access.scopes import Scope
+from chalicelib.errors import NotFound
+from chalicelib.partners import members, programs
+from chalicelib.partners.members import MemberRef
+from chalicelib.points import balances, history, trial_balance
+from chalicelib.points.balances import Balance
+from chalicelib.points.history import Entry
+from chalicelib.points.trial_balance import TrialBalance
+from chalicelib.storage.ids import public_id, raw_id
+from chalicelib.web import amounts, pages
+from chalicelib.web.amounts import AmountText
+from chalicelib.web.call import Call
+from chalicelib.web.endpoint import endpoint
+from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.shapes import PublicId, Query, View
+
+blueprint = Blueprint(__name__)
+
+
+class ExpiryView(View):
+    """The points that expire next, and the last day on which they may be spent."""
+
+    date: date
+    points: AmountText
+
+
+class ProgramBalanceView(View):
+    """A member's balance in one program."""
+
+    program_id: PublicId
+    program: str
+    unit: str
+    available: AmountText = Field(description="May be spent now.")
+    held: AmountText = Field(description="Reserved for orders.")
+    pending: AmountText = Field(description="On its way in.")
+    lifetime_earned: AmountText
+    next_expiry: ExpiryView | None
+    version: int = Field(description="Grows with every entry.")
+
+    @classmethod
+    def of(cls, balance: Balance) -> "ProgramBalanceView":
+        """The view of one account's balance."""
+        scale = balance.scale
+        expiry = None
+        if balance.next_expiry_date is not None and balance.next_expiry_minor is not None:
+            points = amounts.text(balance.next_expiry_minor, scale)
+            expiry = ExpiryView(date=balance.next_expiry_date, points=points)
+        return cls(
+            program_id=public_id("prg", balance.program_id),
+            program=balance.program_code,
+            unit=balance.unit,
+            available=amounts.text(balance.available_minor, scale),
+            held=amounts.text(balance.held_minor, scale),
+            pending=amounts.text(balance.pending_minor, scale),
+            lifetime_earned=amounts.text(balance.lifetime_minor, scale),
+            next_expiry=expiry,
+            version=balance.version,
+        )
+
+
+class BalanceView(View):
+    """What a member has in each program in which anything was ever earned."""
+
+    member_id: PublicId
+    employee_id: str
+    as_of: date | None = Field(description="The business day at whose end this was true; null: now.")
+    balances: list[ProgramBalanceView]
+
+
+class BalanceQuery(Query):
+    """When, and in which program."""
+
+    as_of: date | None = Field(default=None, description="The end of a business day in the program's time zone.")
+    program_id: str | None = None
+
+
+class EntryView(View):
+    """One entry of a member's account; a negative amount was spent."""
+
+    id: PublicId
+    program_id: PublicId
+    entry_no: int = Field(description="1, 2, 3, … within the account.")
+    kind: str
+    amount: AmountText
+    accrual_id: PublicId | None = Field(description="The event that earned it.")
+    business_date: date
+    posted_at: datetime
+
+    @classmethod
+    def of(cls, entry: Entry) -> "EntryView":
+        """The view of one entry."""
+        return cls(
+            id=public_id("trf", entry.id),
+            program_id=public_id("prg", entry.program_id),
+            entry_no=entry.entry_no,
+            kind=entry.kind,
+            amount=amounts.text(entry.amount_minor, entry.scale),
+            accrual_id=public_id("acr", entry.source_id) if entry.kind == "accrual" else None,
+            business_date=entry.business_date,
+            posted_at=entry.posted_at,
+        )
+
+
+class EntryQuery(PageQuery):
+    """Which entries."""
+
+    program_id: str | None = None
+
+
+class LineView(View):
+    """All accounts of one kind."""
+
+    kind: str
+    accounts: int
+    debits: AmountText
+    credits: AmountText
+
+
+class TrialBalanceView(View):
+    """One program; the difference is credits less debits, and zero."""
+
+    program_id: PublicId
+    program: str
+    unit: str
+    lines: list[LineView]
+    difference: AmountText
+
+    @classmethod
+    def of(cls, trial: TrialBalance) -> "TrialBalanceView":
+        """The view of one program's trial balance."""
+        scale = trial.scale
+        return cls(
+            program_id=public_id("prg", trial.program_id),
+            program=trial.program_code,
+            unit=trial.unit,
+            lines=[
+                LineView(
+                    kind=line.kind,
+                    accounts=line.accounts,
+                    debits=amounts.text(line.debits_minor, scale),
+                    credits=amounts.text(line.credits_minor, scale),
+                )
+                for line in trial.lines
+            ],
+            difference=amounts.text(trial.difference_minor, scale),
+        )
+
+
+class TrialBalancesView(View):
+    """The double-entry check of all programs asked for."""
+
+    balanced: bool
+    programs: list[TrialBalanceView]
+
+
+class TrialBalanceQuery(Query):
+    """Which programs."""
+
+    program_id: str | None = None
+
+
+@endpoint(blueprint, "GET /v1/members/{member_id}/balance", scope=Scope.LEDGER_READ, raises=[NotFound])
+def get_balance(call: Call, member_id: str, query: BalanceQuery) -> BalanceView:
+    """What a member may spend, holds and will lose next; now, or at the end of a past business day."""
+    member = _member(call, member_id)
+    found = (
+        balances.of(call.db, member.id, now=call.now)
+        if query.as_of is None
+        else balances.as_of(call.db, member.id, day=query.as_of)
+    )
+    if query.program_id is not None:
+        program_id = _program(call, query.program_id)
+        found = [balance for balance in found if balance.program_id == program_id]
+    return BalanceView(
+        member_id=member_id,
+        employee_id=member.employee_id,
+        as_of=query.as_of,
+        balances=[ProgramBalanceView.of(balance) for balance in found],
+    )
+
+
+@endpoint(blueprint, "GET /v1/members/{member_id}/ledger", scope=Scope.LEDGER_READ, raises=[NotFound])
+def list_entries(call: Call, member_id: str, query: EntryQuery) -> Page[EntryView]:
+    """The entries of a member's accounts, newest first; entries are only ever added."""
+    member = _member(call, member_id)
+    program_id = None if query.program_id is None else _program(call, query.program_id)
+    after = pages.position(call, query)
+    found = history.entries(
+        call.db,
+        member.id,
+        program_id=program_id,
+        before_seq=None if after is None else int(after[0]),
+        limit=query.limit + 1,
+    )
+    return pages.page(call, query, found, view=EntryView.of, position=lambda entry: (entry.seq,))
+
+
+@endpoint(blueprint, "GET /v1/ledger/trial-balance", scope=Scope.LEDGER_READ, raises=[NotFound])
+def get_trial_balance(call: Call, query: TrialBalanceQuery) -> TrialBalancesView:
+    """Debits and credits of every program, members by their counters and the house by its transfers: no difference."""
+    program_id = None if query.program_id is None else _program(call, query.program_id)
+    found = trial_balance.of(call.db, partner_id=call.partner_scope, program_id=program_id)
+    return TrialBalancesView(
+        balanced=not any(trial.difference_minor for trial in found),
+        programs=[TrialBalanceView.of(trial) for trial in found],
+    )
+
+
+def _member(call: Call, member_id: str) -> MemberRef:
+    raw = raw_id("mbr", member_id)
+    member = members.by_ids(call.db, [raw]).get(raw)
+    if member is None:
+        raise NotFound("There is no such member.")
+    call.require_partner(member.partner_id)
+    return member
+
+
+def _program(call: Call, program_id: str) -> bytes:
+    program = programs.by_id(call.db, raw_id("prg", program_id))
+    if program is None:
+        raise NotFound("There is no such program.")
+    call.require_partner(program.partner_id)
+    return program.id

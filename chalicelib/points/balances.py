@@ -1,0 +1,283 @@
+"""What a member has: points available, held and pending, and what expires next; now or as of a past day.
+
+Available is what unexpired lots still hold, less what is held for orders.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Decimal
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.engine import Connection
+
+from chalicelib.deliveries.snapshots import Snapshot, StateReader
+from chalicelib.language import Value
+from chalicelib.partners import directory, identities, members, programs
+from chalicelib.partners.models import program
+from chalicelib.partners.programs import NEVER
+from chalicelib.points.accounts import MEMBER
+from chalicelib.points.models import account, lot, lot_use, transfer
+from chalicelib.storage import bulk
+
+_EXACT = Context(prec=60)
+#: No time zone's date is further behind UTC's; which lots are spendable is then decided by each program's own date.
+_BEHIND_UTC_MAX = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One account's balance, in minor units of its program (10^-scale). ``version`` grows with every entry.
+
+    ``held_minor`` is reserved for orders; ``pending_minor`` is on its way in. The next expiry is None when nothing
+    expires. ``time_zone`` is the program's.
+    """
+
+    account_id: bytes
+    partner_id: bytes
+    member_id: bytes
+    program_id: bytes
+    program_code: str
+    unit: str
+    scale: int
+    time_zone: str
+    version: int
+    held_minor: int
+    pending_minor: int
+    lifetime_minor: int
+    available_minor: int
+    next_expiry_date: date | None
+    next_expiry_minor: int | None
+
+    def amount(self, minor: int) -> Decimal:
+        """An amount of this balance in whole units, at exactly the program's scale."""
+        return Decimal(minor).scaleb(-self.scale, _EXACT)
+
+
+_ACCOUNT = (
+    account.c.id,
+    account.c.partner_id,
+    account.c.owner_id,
+    account.c.program_id,
+    program.c.code,
+    program.c.unit,
+    program.c.scale,
+    program.c.time_zone,
+    account.c.entry_no,
+    account.c.debits_pending,
+    account.c.credits_pending,
+    account.c.credits_posted,
+)
+
+
+class _Held(NamedTuple):
+    """The columns ``_ACCOUNT`` of one account."""
+
+    id: bytes
+    partner_id: bytes
+    owner_id: bytes
+    program_id: bytes
+    code: str
+    unit: str
+    scale: int
+    time_zone: str
+    entry_no: int
+    debits_pending: int
+    credits_pending: int
+    credits_posted: int
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "_Held":
+        return cls(*row[: len(_ACCOUNT)])
+
+
+# One row per account and expiry day that still has points; an account without any comes once, with nulls.
+_NOW = (
+    select(*_ACCOUNT, lot.c.expires_on, func.sum(lot.c.remaining_minor))
+    .select_from(
+        account.join(program, program.c.id == account.c.program_id).outerjoin(
+            lot,
+            (lot.c.account_id == account.c.id)
+            & (lot.c.remaining_minor > 0)
+            & (lot.c.expires_on >= bindparam("earliest")),
+        )
+    )
+    .where(account.c.kind == MEMBER)
+    .group_by(*_ACCOUNT, lot.c.expires_on)
+    .order_by(account.c.id, lot.c.expires_on)
+)
+_NOW_OF_MEMBER = _NOW.where(account.c.owner_id == bindparam("member_id"))
+_NOW_OF_ACCOUNTS = _NOW.where(account.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def of(db: Connection, member_id: bytes, *, now: datetime) -> list[Balance]:
+    """The member's balances, by program code; only of programs in which an account was opened. One statement."""
+    rows = db.execute(_NOW_OF_MEMBER, {"member_id": member_id, "earliest": _earliest(now)})
+    return sorted(_balances(rows, now), key=attrgetter("program_code"))
+
+
+# What had been taken from each lot by the end of the day.
+_USED_THEN = (
+    select(lot_use.c.lot_id, func.sum(lot_use.c.amount_minor).label("used_minor"))
+    .join(transfer, transfer.c.id == lot_use.c.transfer_id)
+    .join(account, account.c.id == transfer.c.account_id)
+    .where(account.c.owner_id == bindparam("member_id"), transfer.c.business_date <= bindparam("day"))
+    .group_by(lot_use.c.lot_id)
+    .subquery()
+)
+_LOTS_THEN = (
+    select(
+        lot.c.account_id,
+        lot.c.expires_on,
+        func.sum(lot.c.amount_minor),
+        func.sum(lot.c.amount_minor - func.coalesce(_USED_THEN.c.used_minor, 0)),
+    )
+    .select_from(
+        account.join(lot, lot.c.account_id == account.c.id)
+        .join(transfer, transfer.c.id == lot.c.id)
+        .outerjoin(_USED_THEN, _USED_THEN.c.lot_id == lot.c.id)
+    )
+    .where(
+        account.c.owner_id == bindparam("member_id"),
+        account.c.kind == MEMBER,
+        transfer.c.business_date <= bindparam("day"),
+    )
+    .group_by(lot.c.account_id, lot.c.expires_on)
+    .order_by(lot.c.account_id, lot.c.expires_on)
+)
+_ACCOUNTS_THEN = (
+    select(*_ACCOUNT, func.coalesce(func.max(transfer.c.entry_no), 0))
+    .select_from(
+        account.join(program, program.c.id == account.c.program_id).outerjoin(
+            transfer, (transfer.c.account_id == account.c.id) & (transfer.c.business_date <= bindparam("day"))
+        )
+    )
+    .where(account.c.owner_id == bindparam("member_id"), account.c.kind == MEMBER)
+    .group_by(*_ACCOUNT)
+)
+
+
+def as_of(db: Connection, member_id: bytes, *, day: date) -> list[Balance]:
+    """The balances at the end of a business day, recomputed from the entries up to it, by program code.
+
+    Holds leave no dated trail, so nothing counts as held or pending on a past day. Two statements.
+    """
+    given = {"member_id": member_id, "day": day}
+    lots: dict[bytes, list[tuple[date, int, int]]] = {}
+    for account_id, expires_on, earned, rest in db.execute(_LOTS_THEN, given):
+        lots.setdefault(account_id, []).append((expires_on, int(earned), int(rest)))
+    found = []
+    for row in db.execute(_ACCOUNTS_THEN, given):
+        of_account = lots.get(row[0], [])
+        then = _balance(
+            _Held.of(row),
+            version=row[-1],
+            held_minor=0,
+            pending_minor=0,
+            lifetime_minor=sum(earned for _, earned, _ in of_account),
+            spendable=[(expires_on, rest) for expires_on, _, rest in of_account if rest and expires_on >= day],
+        )
+        found.append(then)
+    return sorted(found, key=attrgetter("program_code"))
+
+
+def for_delivery(db: Connection, keys: Sequence[str], *, now: datetime) -> dict[str, Snapshot]:
+    """The balances behind outbox keys (account ids in hexadecimal) as records for a mapping; unknown keys are left out.
+
+    The record's fields are ``rules.facts.BALANCE``; the version is the account's latest entry number.
+    """
+    found: list[Balance] = []
+    for chunk in bulk.in_chunks(sorted({bytes.fromhex(key) for key in keys})):
+        found += _balances(db.execute(_NOW_OF_ACCOUNTS, {"ids": chunk, "earliest": _earliest(now)}), now)
+    if not found:
+        return {}
+    member_ids = sorted({balance.member_id for balance in found})
+    partners = directory.by_ids(db, sorted({balance.partner_id for balance in found}))
+    people = members.by_ids(db, member_ids)
+    personal = members.personal(db, member_ids)
+    numbers = identities.customer_numbers(db, member_ids, on=now.date())
+    snapshots = {}
+    for balance in found:
+        member_id = balance.member_id
+        record: dict[str, Value] = {
+            "partner_code": partners[balance.partner_id].code,
+            "employee_id": people[member_id].employee_id,
+            "customer_no": numbers.get(member_id),
+            "last_name": personal[member_id]["last_name"],
+            **_figures(balance),
+            "as_of": now.astimezone(UTC).isoformat(),
+        }
+        snapshots[balance.account_id.hex()] = Snapshot(balance.version, record)
+    return snapshots
+
+
+def reader(clock: Callable[[], datetime]) -> StateReader:
+    """``for_delivery`` as the pump takes it, reading at the time of the clock."""
+    return lambda db, keys: for_delivery(db, keys, now=clock())
+
+
+def _figures(balance: Balance) -> dict[str, Value]:
+    expiring = balance.next_expiry_minor
+    return {
+        "program_code": balance.program_code,
+        "available": balance.amount(balance.available_minor),
+        "held": balance.amount(balance.held_minor),
+        "lifetime_earned": balance.amount(balance.lifetime_minor),
+        "next_expiry_date": balance.next_expiry_date,
+        "next_expiry_points": None if expiring is None else balance.amount(expiring),
+        "version": balance.version,
+    }
+
+
+def _earliest(now: datetime) -> date:
+    return (now.astimezone(UTC) - _BEHIND_UTC_MAX).date()
+
+
+def _balances(rows: Iterable[Sequence[Any]], now: datetime) -> Iterator[Balance]:
+    """One balance for each account, from its rows of ``_NOW``, which come together and by expiry day."""
+    for _, group in groupby(rows, key=itemgetter(0)):
+        of_account = list(group)
+        held = _Held.of(of_account[0])
+        today = programs.business_date(now, held)
+        lots = [(row[-2], row[-1]) for row in of_account]
+        yield _balance(
+            held,
+            version=held.entry_no,
+            held_minor=held.debits_pending,
+            pending_minor=held.credits_pending,
+            lifetime_minor=held.credits_posted,
+            spendable=[(expires_on, int(rest)) for expires_on, rest in lots if expires_on and expires_on >= today],
+        )
+
+
+def _balance(
+    held: _Held,
+    *,
+    version: int,
+    held_minor: int,
+    pending_minor: int,
+    lifetime_minor: int,
+    spendable: Sequence[tuple[date, int]],
+) -> Balance:
+    """``spendable`` pairs each expiry day, ascending, with the points that expire after it."""
+    expiring = spendable[0] if spendable and spendable[0][0] != NEVER else (None, None)
+    return Balance(
+        account_id=held.id,
+        partner_id=held.partner_id,
+        member_id=held.owner_id,
+        program_id=held.program_id,
+        program_code=held.code,
+        unit=held.unit,
+        scale=held.scale,
+        time_zone=held.time_zone,
+        version=version,
+        held_minor=held_minor,
+        pending_minor=pending_minor,
+        lifetime_minor=lifetime_minor,
+        available_minor=sum(rest for _, rest in spendable) - held_minor,
+        next_expiry_date=expiring[0],
+        next_expiry_minor=expiring[1],
+    )

@@ -1,0 +1,113 @@
+"""What a partner says about one accrual, what its content is, and what became of it."""
+
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+from json import JSONEncoder
+from typing import Final, Literal, NamedTuple, TypedDict
+
+#: The longest event id that the hub keeps.
+EVENT_ID_LENGTH_MAX = 100
+#: The longest event type that the hub keeps.
+EVENT_TYPE_LENGTH_MAX = 20
+#: The largest quantity of one event, and decimals that count.
+QUANTITY_MAX = Decimal(10) ** 12
+QUANTITY_SCALE = 6
+
+
+class NewAccrual(TypedDict):
+    """One event that may earn points, as parsed at the edge: dates and Decimals, None where nothing was given."""
+
+    program_code: str
+    event_id: str
+    employee_id: str
+    event_type: str
+    event_date: date
+    quantity: Decimal
+    unit: str
+    amount: Decimal | None
+    currency: str | None
+    pay_period: str | None
+    job_code_override: str | None
+    reference: str | None
+    description: str | None
+
+
+#: The language type of each field of an accrual, for layouts.
+FIELDS: Final = {
+    "program_code": "string",
+    "event_id": "string",
+    "employee_id": "string",
+    "event_type": "string",
+    "event_date": "date",
+    "quantity": "decimal",
+    "unit": "string",
+    "amount": "decimal",
+    "currency": "string",
+    "pay_period": "string",
+    "job_code_override": "string",
+    "reference": "string",
+    "description": "string",
+}
+
+Outcome = Literal["posted", "no_points", "duplicate", "rejected"]
+
+
+class Recorded(NamedTuple):
+    """What became of one event.
+
+    A duplicate carries the original's id, points and version. A rejected event has no id: nothing of it is stored;
+    ``code``, ``column`` and ``message`` say why, and ``fixable`` whether it may pass unchanged once a roster arrived.
+    """
+
+    outcome: Outcome
+    event_id: str
+    id: bytes | None = None
+    points_minor: int = 0
+    version_id: bytes | None = None
+    program_id: bytes | None = None
+    member_id: bytes | None = None
+    #: Decimals of the program's unit: ``points_minor`` counts 10^-scale of it.
+    scale: int = 0
+    #: What was decided when the event was first accepted; for a duplicate, the original's.
+    decided: Literal["posted", "no_points"] | None = None
+    code: str | None = None
+    column: str | None = None
+    message: str | None = None
+    fixable: bool = False
+
+
+def rejected(event_id: str, code: str, column: str | None, message: str, *, fixable: bool = False) -> Recorded:
+    """The outcome of a refused event."""
+    return Recorded("rejected", event_id, code=code, column=column, message=message, fixable=fixable)
+
+
+_encode = JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+
+def content_hash(event: NewAccrual) -> bytes:
+    """SHA-256 of what the event says. Numbers count by value: 8, 8.0 and 8.00 are the same content."""
+    amount = event["amount"]
+    content = [
+        event["program_code"],
+        event["employee_id"],
+        event["event_type"],
+        event["event_date"].isoformat(),
+        plain(event["quantity"]),
+        event["unit"],
+        None if amount is None else plain(amount),
+        event["currency"],
+        event["pay_period"],
+        event["job_code_override"],
+        event["reference"],
+        event["description"],
+    ]
+    return sha256(_encode(content).encode()).digest()
+
+
+def plain(value: Decimal) -> str:
+    """The one text of a number's value: no exponent, no trailing zeros, no negative zero."""
+    if not value:
+        return "0"
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,121 @@
+"""Whom an event concerns and which rule decides it: program, member, enrolment, version in force on its date."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from chalicelib.partners import enrolments, members, programs
+from chalicelib.partners.members import MemberRef
+from chalicelib.partners.programs import Program
+from chalicelib.points.accounts import MEMBER, account_id
+from chalicelib.points.events import (
+    EVENT_ID_LENGTH_MAX,
+    EVENT_TYPE_LENGTH_MAX,
+    QUANTITY_MAX,
+    NewAccrual,
+    Recorded,
+    rejected,
+)
+from chalicelib.rules import rulesets
+from chalicelib.rules.rulesets import LiveVersion
+
+
+class Question(NamedTuple):
+    """An event, by its place in the batch, with the version in force on its date as known now."""
+
+    at: int
+    event: NewAccrual
+    program: Program
+    member: MemberRef
+    account_id: bytes
+    version: LiveVersion
+
+
+class Screened(NamedTuple):
+    """The events that a rule may decide, and the outcomes of the others, by index."""
+
+    questions: list[Question]
+    refused: dict[int, Recorded]
+
+
+def malformed(event: NewAccrual) -> Recorded | None:
+    """The refusal of an event that no table could keep or no rule may see, whoever it concerns."""
+    event_id = event["event_id"]
+    if not 0 < len(event_id) <= EVENT_ID_LENGTH_MAX:
+        message = f"The event id must have 1 to {EVENT_ID_LENGTH_MAX} characters."
+        return rejected(event_id[:EVENT_ID_LENGTH_MAX], "event_id_length", "event_id", message)
+    if not 0 < len(event["event_type"]) <= EVENT_TYPE_LENGTH_MAX:
+        message = f"The event type must have 1 to {EVENT_TYPE_LENGTH_MAX} characters."
+        return rejected(event_id, "event_type_length", "event_type", message)
+    quantity = event["quantity"]
+    if quantity < 0:
+        message = "A negative quantity corrects an earlier event, which the hub does not support yet."
+        return rejected(event_id, "negative_quantity_not_supported", "quantity", message)
+    if quantity > QUANTITY_MAX:
+        return rejected(event_id, "quantity_out_of_range", "quantity", f"The quantity exceeds {QUANTITY_MAX:,}.")
+    return None
+
+
+def screen(
+    db: Connection,
+    partner_id: bytes,
+    events: Mapping[int, NewAccrual],
+    *,
+    now: datetime,
+    instead: LiveVersion | None = None,
+) -> Screened:
+    """Find for each event what decides it; refuse by name those that concern nobody, no program or no rule.
+
+    ``instead`` is asked in place of the version in force: what would it have decided?
+    """
+    by_code = programs.of_partner(db, partner_id)
+    concerned = [by_code[code] for code in {event["program_code"] for event in events.values()} if code in by_code]
+    # With the facts in force on the event's date: a file may bring last month's hours.
+    wanted = {(event["employee_id"], event["event_date"]) for event in events.values()} if concerned else ()
+    known = members.by_employee_on(db, partner_id, wanted)
+    program_ids = sorted(program.id for program in concerned)
+    enrolled = enrolments.in_force(db, program_ids, sorted({member.id for member in known.values()})) if known else {}
+    codes = sorted({program.ruleset_code for program in concerned}) if enrolled else []
+    timelines = rulesets.timelines(db, codes, known_at=now)
+    account_ids: dict[tuple[bytes, bytes], bytes] = {}
+    questions: list[Question] = []
+    refused: dict[int, Recorded] = {}
+    for index, event in events.items():
+        program = by_code.get(event["program_code"])
+        if program is None or program.status != "active":
+            refused[index] = _no_program(event, program)
+            continue
+        day = event["event_date"]
+        member = known.get((event["employee_id"], day))
+        if member is None:
+            message = "The partner has no employee of this number: send the roster, then this event again."
+            refused[index] = rejected(event["event_id"], "unknown_member", "employee_id", message, fixable=True)
+            continue
+        pair = (program.id, member.id)
+        if not _in_force(enrolled.get(pair, ()), day):
+            message = f"The employee is not enrolled in {program.code} on {day}."
+            refused[index] = rejected(event["event_id"], "not_enrolled", "employee_id", message)
+            continue
+        version = instead or timelines[program.ruleset_code].on(day)
+        if version is None:
+            message = f"No version of {program.ruleset_code} is in force on {day}."
+            refused[index] = rejected(event["event_id"], "no_rule_in_force", "event_date", message)
+            continue
+        account = account_ids.get(pair)
+        if account is None:
+            account = account_ids[pair] = account_id(program.id, MEMBER, member.id)
+        questions.append(Question(index, event, program, member, account, version))
+    return Screened(questions, refused)
+
+
+def _no_program(event: NewAccrual, program: Program | None) -> Recorded:
+    if program is None:
+        message = "The partner has no program of this code."
+        return rejected(event["event_id"], "unknown_program", "program_code", message)
+    return rejected(event["event_id"], "program_closed", "program_code", f"The program {program.code} is closed.")
+
+
+def _in_force(periods: Sequence[tuple[date, date | None]], day: date) -> bool:
+    return any(first <= day and (last is None or day <= last) for first, last in periods)

@@ -1,0 +1,95 @@
+"""Rule documents: what an admin writes, checked as a whole before anything of it is stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.language import CaseResult, Compiled, compile_ruleset
+from chalicelib.language.faults import Report, at, shown
+from chalicelib.rules import facts, layouts, targets
+from chalicelib.rules.envelopes import Envelope, envelope, text
+from chalicelib.rules.versions import LiveVersion
+
+KINDS = ("accrual", "enrolment", "layout", "mapping", "validation")
+_POINTS_SCALE_MAX = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is known of a document that is right; ``code_tables`` are those that it looks up in."""
+
+    envelope: Envelope
+    code_tables: frozenset[str]
+
+
+def check(document: Mapping[str, Any]) -> Checked:
+    """Check a whole document: form, types, known facts, and its own cases, all of which must pass.
+
+    Needs no database, so an editor or a dry run can call it. Raises RuleRefused naming every fault
+    with its JSON Pointer.
+    """
+    opened = envelope(document, kinds=KINDS)
+    if opened.kind == "layout":
+        return Checked(opened, layouts.parse(document).compiled.code_tables)
+    rule = compile_ruleset(document)
+    report = Report()
+    if opened.kind == "accrual":
+        facts.examine(rule.inputs, facts.ACCRUAL, report)
+        _examine_points(rule, report)
+    elif opened.kind == "enrolment":
+        facts.examine(rule.inputs, facts.MEMBER, report)
+    elif opened.kind == "mapping":
+        _examine_mapping(document, rule, report)
+    report.refuse_if_any()
+    _examine_cases(rule.run_cases(), report)
+    report.refuse_if_any()
+    return Checked(opened, rule.code_tables)
+
+
+def compiled(version: LiveVersion) -> Compiled:
+    """The compiled rule of a version of any kind; a layout's inputs are its columns, its outputs its fields."""
+    return layouts.parse(version.document).compiled if version.kind == "layout" else version.compiled
+
+
+def _examine_points(rule: Compiled, report: Report) -> None:
+    """An accrual rule answers with points and nothing else."""
+    for name in rule.outputs:
+        if name != "points":
+            report.unknown(at("/outputs", name), "output", name, ("points",))
+    points = rule.outputs["points"]
+    if points.type != "decimal" or (points.scale or 0) > _POINTS_SCALE_MAX:
+        report.add(
+            "/outputs/points",
+            "bad_points",
+            f"points are a decimal of at most {_POINTS_SCALE_MAX} digits after the point",
+            expected=f"decimal, scale 0 to {_POINTS_SCALE_MAX}",
+            found=f"{points.type}, scale {points.scale}",
+        )
+    if points.nullable or points.personal:
+        report.add(
+            "/outputs/points", "bad_points", "points are never null or personal", expected="a number", found="nullable"
+        )
+
+
+def _examine_mapping(document: Mapping[str, Any], rule: Compiled, report: Report) -> None:
+    entity = text(document, "entity", report)
+    known = facts.ENTITIES.get(entity)
+    if known is not None:
+        facts.examine(rule.inputs, known, report)
+    elif entity:
+        report.unknown("/entity", "entity", entity, facts.ENTITIES)
+    targets.examine(text(document, "target", report), rule.outputs, report)
+
+
+def _examine_cases(results: list[CaseResult], report: Report) -> None:
+    if not results:
+        report.add("/cases", "no_cases", "a rule shows by cases what it decides", expected="a case", found="none")
+    for number, result in enumerate(results):
+        if not result.passed:
+            report.add(
+                at("/cases", number),
+                "case_failed",
+                f"case `{result.name}` fails: {result.message}",
+                expected=shown(result.expected),
+                found=shown(result.actual),
+            )

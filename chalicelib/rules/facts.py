@@ -1,0 +1,130 @@
+"""What each kind of rule may read: the facts that the rooms above give to a decision, with their types.
+
+A ruleset declares the facts it uses under ``inputs``. The list is here because a misspelt or mistyped fact must
+be found when the rule is saved, and not on the day when the first event meets it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.language import Declared
+from chalicelib.language.faults import Report, at
+from chalicelib.rules import entities
+from chalicelib.rules.entities import EntityField
+
+_TEXTS = frozenset({"string", "enum"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact: its type in the language, what it means, and whether some records come without it."""
+
+    type: str
+    meaning: str
+    nullable: bool = False
+    scale: int | None = None
+    values: tuple[str, ...] = ()
+    personal: bool = False
+
+
+def _field(field: EntityField, meaning: str) -> Fact:
+    """A fact that a file or a request brings in as it is."""
+    return Fact(field.type, meaning, nullable=field.nullable, scale=field.scale, values=field.values)
+
+
+#: Of the member, as the roster row in force on the day of the decision tells them.
+MEMBER: Mapping[str, Fact] = {
+    "status": Fact("enum", "Whether the member is employed.", values=("active", "terminated")),
+    **{
+        name: _field(entities.ROSTER[name], meaning)
+        for name, meaning in (
+            ("hire_date", "First day of the current employment."),
+            ("term_date", "Last day of employment."),
+            ("job_code", "The partner's job code; of an event, its override wins."),
+            ("country", "ISO 3166-1 alpha-2."),
+            ("grade", "Pay grade."),
+            ("department", "Department."),
+            ("cost_center", "Cost centre."),
+            ("location_code", "Location."),
+            ("union_code", "Union or collective agreement."),
+            ("fte_pct", "Part-time factor in percent: 100 is full time."),
+        )
+    },
+}
+
+#: Of an accrual event and its member; ``as_of`` is the event's date.
+ACCRUAL: Mapping[str, Fact] = {
+    **{
+        name: _field(entities.ACCRUAL[name], meaning)
+        for name, meaning in (
+            ("event_type", "What happened."),
+            ("quantity", "How much of it, in `unit`."),
+            ("unit", "HOUR, POINT or a currency."),
+            ("amount", "Money that the event is about."),
+            ("currency", "ISO 4217 code of `amount`."),
+            ("pay_period", "The partner's name of the pay period."),
+        )
+    },
+    **MEMBER,
+}
+
+#: Of a member's balance in one program, as it leaves for another system; ``as_of`` is the day it leaves.
+BALANCE: Mapping[str, Fact] = {
+    "partner_code": Fact("string", "The partner's code."),
+    "program_code": Fact("string", "The program's code."),
+    "employee_id": Fact("string", "The partner's number of the employee."),
+    "customer_no": Fact("string", "The store's number of the customer.", nullable=True),
+    "last_name": Fact("string", "Last name.", personal=True),
+    "available": Fact("decimal", "Points that may be spent now.", scale=6),
+    "held": Fact("decimal", "Points reserved for orders.", scale=6),
+    "lifetime_earned": Fact("decimal", "All points ever earned.", scale=6),
+    "next_expiry_date": Fact("date", "Last day of the points that expire next.", nullable=True),
+    "next_expiry_points": Fact("decimal", "How many expire then.", nullable=True, scale=6),
+    "version": Fact("integer", "Grows with every change of the balance."),
+}
+
+#: What a mapping maps, by its ``entity``.
+ENTITIES: Mapping[str, Mapping[str, Fact]] = {"balance": BALANCE}
+
+
+def examine(inputs: Mapping[str, Declared], facts: Mapping[str, Fact], report: Report) -> None:
+    """Report each declared input that is no fact, or that does not hold what the fact may be."""
+    for name, declared in inputs.items():
+        pointer = at("/inputs", name)
+        fact = facts.get(name)
+        if fact is None:
+            report.unknown(pointer, "fact", name, facts)
+            continue
+        _examine_type(pointer, declared, fact, report)
+        if fact.personal and not declared.personal:
+            report.add(
+                f"{pointer}/personal",
+                "personal_not_declared",
+                f"`{name}` is personal and must be declared so, that it is masked wherever it is kept",
+                expected="true",
+                found="false",
+            )
+
+
+def _examine_type(pointer: str, declared: Declared, fact: Fact, report: Report) -> None:
+    if declared.type != fact.type and not {declared.type, fact.type} <= _TEXTS:
+        report.add(
+            f"{pointer}/type",
+            "fact_has_other_type",
+            f"the fact is of type {fact.type}",
+            expected=fact.type,
+            found=declared.type,
+        )
+        return
+    if fact.values:
+        for value in declared.values:
+            if value not in fact.values:
+                report.unknown(f"{pointer}/values", "value", value, fact.values)
+    if fact.scale is not None and declared.scale is not None and declared.scale < fact.scale:
+        report.add(
+            f"{pointer}/scale",
+            "fact_has_more_digits",
+            f"the fact may have {fact.scale} digits after the decimal point",
+            expected=f"at least {fact.scale}",
+            found=str(declared.scale),
+        )

@@ -1,0 +1,1 @@
+"""Storage: engine, column types, identifiers, bulk writes, objects, queues, secrets and encryption."""

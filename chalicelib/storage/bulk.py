@@ -1,0 +1,169 @@
+"""Bulk writes: many rows in few statements, by LOAD DATA LOCAL where the server allows it.
+
+Callers sort rows by their key: overlapping writers that lock in one order wait for each other instead of deadlocking.
+Column defaults of the table are applied here (SQLAlchemy's ``default=``), server defaults are not used.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Table, bindparam, select, tuple_, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql import ColumnElement
+
+from chalicelib.storage import load_data
+from chalicelib.storage.engine import is_mysql
+
+Row = Mapping[str, Any]
+V = TypeVar("V")
+
+#: Keys in one IN list; also what SQLite's bound on host parameters allows.
+CHUNK = 1000
+#: Fewer rows than this are not worth a LOAD DATA round trip and its staging table.
+_LOAD_ROWS_MIN = 200
+
+
+def in_chunks(values: Sequence[V], size: int = CHUNK) -> Iterator[Sequence[V]]:
+    """The values in order, at most ``size`` at a time: what one IN list may hold."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def insert(db: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert all rows. Raises IntegrityError when a unique key exists already."""
+    if not rows:
+        return
+    if _loads(db, rows):
+        loaded = load_data.load(db, table, rows)
+        if loaded.skipped:
+            raise IntegrityError(f"LOAD DATA into {table.name}: {loaded.skipped} duplicate rows", None, ValueError())
+        return
+    db.execute(plain_insert(table), rows)
+
+
+def insert_new(db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str], own: str = "id") -> list[int]:
+    """Insert the rows whose unique ``key`` is new, skip the others; the indexes of the skipped rows, ascending.
+
+    ``own`` is the column that tells our row from an earlier one of the same key. A row of a concurrent transaction
+    is waited for. No two of the given rows may share a key.
+    """
+    if not rows:
+        return []
+    if _loads(db, rows):
+        skipped = load_data.load(db, table, rows).skipped
+    elif is_mysql(db):
+        return _insert_new_by_values(db, table, rows, key=key, own=own)
+    else:
+        statement = sqlite_insert(table).on_conflict_do_nothing(index_elements=list(key))
+        skipped = len(rows) - db.execute(statement, rows).rowcount
+    return _not_ours(db, table, rows, key=key, own=own) if skipped else []
+
+
+def upsert(db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str], update: Sequence[str]) -> None:
+    """Insert the rows; where the unique ``key`` exists, set the columns in ``update`` to the given values."""
+    if not rows:
+        return
+    if _loads(db, rows):
+        load_data.upsert(db, table, rows, update=update)
+    elif is_mysql(db):
+        by_values = mysql_insert(table)
+        db.execute(by_values.on_duplicate_key_update({name: by_values.inserted[name] for name in update}), rows)
+    else:
+        on_conflict = sqlite_insert(table)
+        db.execute(
+            on_conflict.on_conflict_do_update(
+                index_elements=list(key), set_={name: on_conflict.excluded[name] for name in update}
+            ),
+            rows,
+        )
+
+
+def update_by_key(
+    db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str], set_: Sequence[str]
+) -> None:
+    """Set the columns ``set_`` of the rows that ``key`` names; a key that names no row changes nothing."""
+    if not rows:
+        return
+    if _loads(db, rows):
+        load_data.update_by_key(db, table, rows, key=key, set_=set_)
+        return
+    statement = update(table).values({name: bindparam(f"new_{name}") for name in set_})
+    for name in key:
+        statement = statement.where(table.c[name] == bindparam(f"key_{name}"))
+    db.execute(
+        statement,
+        [{f"new_{name}": row[name] for name in set_} | {f"key_{name}": row[name] for name in key} for row in rows],
+    )
+
+
+def key_in(table: Table, key: Sequence[str], values: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
+    """The condition that the ``key`` columns are one of ``values``; columns that never vary become equalities."""
+    fixed = [at for at in range(len(key)) if len({value[at] for value in values}) == 1]
+    free = [at for at in range(len(key)) if at not in fixed] or [fixed.pop()]
+    columns = [table.c[key[at]] for at in free]
+    condition: ColumnElement[bool] = (
+        columns[0].in_([value[free[0]] for value in values])
+        if len(free) == 1
+        else tuple_(*columns).in_([tuple(value[at] for at in free) for value in values])
+    )
+    for at in fixed:
+        condition &= table.c[key[at]] == values[0][at]
+    return condition
+
+
+def _loads(db: Connection, rows: Sequence[Row]) -> bool:
+    return len(rows) >= _LOAD_ROWS_MIN and is_mysql(db) and load_data.allowed(db)
+
+
+def _insert_new_by_values(
+    db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str], own: str
+) -> list[int]:
+    # INSERT IGNORE would turn wrong values into warnings: so plain inserts, and a second look only when one clashes.
+    statement = plain_insert(table)
+    if len(rows) == 1:
+        try:
+            db.execute(statement, rows[0])
+        except IntegrityError:
+            return _not_ours(db, table, rows, key=key, own=own)
+        return []
+    savepoint = db.begin_nested()
+    try:
+        db.execute(statement, rows)
+    except IntegrityError:
+        savepoint.rollback()
+    else:
+        savepoint.commit()
+        return []
+    for row in rows:
+        try:
+            db.execute(statement, row)
+        except IntegrityError as error:
+            if not _exists(db, table, row, key):
+                raise error from None
+    return _not_ours(db, table, rows, key=key, own=own)
+
+
+def _exists(db: Connection, table: Table, row: Row, key: Sequence[str]) -> bool:
+    found = select(table.c[key[0]]).where(*(table.c[name] == row[name] for name in key))
+    return db.execute(found).first() is not None
+
+
+def _not_ours(db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str], own: str) -> list[int]:
+    columns = [table.c[name] for name in (*key, own)]
+    stored: dict[tuple[Any, ...], Any] = {}
+    for chunk in in_chunks(rows):
+        values = [tuple(row[name] for name in key) for row in chunk]
+        for found in db.execute(select(*columns).where(key_in(table, key, values))):
+            stored[tuple(found[:-1])] = found[-1]
+    skipped = []
+    for index, row in enumerate(rows):
+        name = tuple(row[part] for part in key)
+        if name not in stored:
+            raise IntegrityError(f"A row of {table.name} was refused by another key than {key}.", None, ValueError())
+        if stored[name] != row[own]:
+            skipped.append(index)
+    return skipped

@@ -1,0 +1,1 @@
+"""The `hub` command: drives a local or a deployed hub. Not shipped to Lambda."""

@@ -1,0 +1,43 @@
+"""`hub drop`: send one file and see what became of it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cli.files import Inbox, receipts_table
+from cli.reporting import REFUSED, AsJson, reporting
+from cli.target import chosen
+
+
+def drop(
+    *,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file; a .ctl beside it goes along.")],
+    partner: Annotated[str, typer.Option(help="The partner's code.")],
+    layout: Annotated[str, typer.Option(help="The layout's name.")],
+    name: Annotated[str | None, typer.Option(help="Another name for it in the inbox.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a file by the S3 API, follow it, and print its receipt; ends with 1 when rows or the file were refused."""
+    with reporting(as_json=as_json) as report:
+        target = chosen()
+        inbox = Inbox(target.client(), target.s3_options())
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=report.console, transient=True) as progress:
+            sending = progress.add_task("bytes sent", total=file.stat().st_size)
+            going = inbox.drop(
+                file, partner=partner, layout=layout, name=name, sent=lambda count: progress.advance(sending, count)
+            )
+            applying = progress.add_task("waiting", total=None)
+
+            def seen(found: Any) -> None:  # noqa: ANN401 - a JSON document
+                rows = found["rows"]
+                progress.update(
+                    applying, description=f"rows, {found['state']}", completed=rows["done"], total=rows["total"]
+                )
+
+            finished = inbox.follow(going, seen)
+        report.answer(finished.receipt, receipts_table([finished]))
+        if not finished.well:
+            raise typer.Exit(REFUSED)

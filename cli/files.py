@@ -1,0 +1,157 @@
+"""Send a file to a hub by the S3 API, and follow it until its receipt."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from chalicelib.errors import NotFound, Unavailable
+from chalicelib.settings import settings
+from cli.client import HubClient
+
+_POLL_S = 0.25
+_NOTICED_S = 90.0
+_FINISHED_S = 3600.0
+_SAME_SECOND = timedelta(seconds=2)
+_UNREGISTERED_S = 5.0
+_SIDECAR = ".ctl"
+_REFUSED = frozenset({"quarantined", "broken", "ignored"})
+
+Sent = Callable[[int], None]
+Seen = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A file on its way: its key in hub-in, and what tells its arrival from earlier ones of the same name."""
+
+    key: str
+    seen_before: frozenset[str]
+    begun: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A file that is done, and its receipt."""
+
+    file: Mapping[str, Any]
+    receipt: Mapping[str, Any]
+
+    @property
+    def well(self) -> bool:
+        """Whether the file was taken and none of its rows was rejected."""
+        return self.file["state"] not in _REFUSED and not self.file["rows"]["rejected"]
+
+
+class Inbox:
+    """The buckets of one hub, with the credentials that ``options`` hold (none: as boto3 is set up)."""
+
+    def __init__(self, client: HubClient, options: Mapping[str, str]) -> None:
+        import boto3
+
+        self._client = client
+        self._s3 = boto3.client("s3", **options)
+
+    def drop(self, path: Path, *, partner: str, layout: str, name: str | None = None, sent: Sent | None = None) -> Drop:
+        """Upload a file, after its sidecar if one lies beside it. Raises Unavailable."""
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        key = f"{partner}/{layout}/{name or path.name}"
+        before = frozenset(one["id"] for one in self._arrivals(key))
+        drop = Drop(key, before, datetime.now(UTC))
+        bucket = settings().bucket("hub-in")
+        try:
+            for sidecar in _sidecars(path):
+                self._s3.upload_file(str(sidecar), bucket, _renamed(key, path, sidecar))
+            self._s3.upload_file(str(path), bucket, key, Callback=sent)
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise Unavailable(f"{path} could not be uploaded: {error}", code="upload_failed") from error
+        return drop
+
+    def follow(self, drop: Drop, seen: Seen | None = None) -> Finished:
+        """Wait for the receipt. Raises NotFound when the hub does not notice the file, Unavailable when it is slow."""
+        begun = time.monotonic()
+        while time.monotonic() - begun < _FINISHED_S:
+            file = self._arrival(drop, patient=time.monotonic() - begun < _UNREGISTERED_S)
+            if file is None and time.monotonic() - begun > _NOTICED_S:
+                raise NotFound(
+                    f"The hub has not noticed {drop.key}: do its workers run, and is the name not a temporary one?",
+                    code="file_unnoticed",
+                )
+            if file is not None and seen is not None:
+                seen(file)
+            if file is not None and file["finished_at"] is not None:
+                return Finished(file, self._receipt(file))
+            time.sleep(_POLL_S)
+        raise Unavailable(f"{drop.key} is not finished after {_FINISHED_S:g} s.", code="file_unfinished")
+
+    def _arrivals(self, key: str) -> list[dict[str, Any]]:
+        page: dict[str, Any] = self._client.get("/v1/files", object_key=key)
+        found: list[dict[str, Any]] = page["items"]
+        return found
+
+    def _arrival(self, drop: Drop, *, patient: bool) -> dict[str, Any] | None:
+        for one in self._arrivals(drop.key):
+            if one["id"] not in drop.seen_before:
+                return one
+            # S3 tells the same content sent twice within a second apart by nothing: then there is one arrival.
+            if not patient and datetime.fromisoformat(one["arrived_at"]) >= drop.begun - _SAME_SECOND:
+                return one
+        return None
+
+    def _receipt(self, file: Mapping[str, Any]) -> dict[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = self._s3.get_object(Bucket=settings().bucket("hub-out"), Key=file["receipt_key"])
+            receipt: dict[str, Any] = json.load(answer["Body"])
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable(
+                f"The receipt {file['receipt_key']} cannot be read: {error}", code="no_receipt"
+            ) from error
+        return receipt
+
+
+def receipts_table(finished: list[Finished]) -> Table:
+    """One line a receipt."""
+    table = Table(title="Receipts", title_justify="left")
+    for column in ("file", "status"):
+        table.add_column(column, overflow="fold")
+    for column in ("rows", "accepted", "rejected", "duplicate", "ignored", "control in", "points posted"):
+        table.add_column(column, justify="right")
+    for one in finished:
+        receipt, style = one.receipt, "" if one.well else "yellow"
+        figures = ("rows_total", "rows_accepted", "rows_rejected", "rows_duplicate", "rows_ignored", "control_in")
+        table.add_row(
+            receipt["object_key"],
+            f"{receipt['status']}: {receipt['reason']}" if receipt.get("reason") else receipt["status"],
+            *(_cell(receipt.get(figure)) for figure in figures),
+            ", ".join(f"{of['points_posted']} {of['program_code']}" for of in receipt.get("programs") or ()),
+            style=style,
+        )
+    return table
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _sidecars(path: Path) -> list[Path]:
+    stems = [path.name]
+    while "." in stems[-1]:
+        stems.append(stems[-1].rpartition(".")[0])
+    found = [path.with_name(stem + _SIDECAR) for stem in stems]
+    return [one for one in found if one.exists()][:1]
+
+
+def _renamed(key: str, path: Path, sidecar: Path) -> str:
+    """The sidecar's key: as far from the data file's name as it is on disk."""
+    kept = sidecar.name.removesuffix(_SIDECAR)
+    lost = path.name.removeprefix(kept)
+    return key.removesuffix(lost) + _SIDECAR

@@ -1,0 +1,95 @@
+"""`hub balance` and `hub lineage`: what a member has, and where each point came from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from chalicelib.errors import NotFound
+from cli.client import HubClient, segment
+from cli.reporting import REFUSED, AsJson, reporting
+from cli.target import chosen
+
+_TEXT_MAX = 160
+
+
+def balance(
+    *,
+    member: Annotated[str, typer.Argument(help="A member's id (mbr_…), or PARTNER/EMPLOYEE-ID.")],
+    as_of: Annotated[str | None, typer.Option(help="The end of a past business day, as 2026-11-20.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a member may spend, holds and will lose next, in each program."""
+    with reporting(as_json=as_json) as report:
+        client = chosen().client()
+        found = client.get(f"/v1/members/{segment(_member_id(client, member))}/balance", as_of=as_of)
+        table = Table(title=f"{found['employee_id']} ({found['member_id']})", title_justify="left")
+        for column in ("program", "available", "held", "pending", "lifetime", "next expiry"):
+            table.add_column(column, justify="left" if column in {"program", "next expiry"} else "right")
+        for one in found["balances"]:
+            expiry = one["next_expiry"]
+            table.add_row(
+                f"{one['program']} ({one['unit']})",
+                one["available"],
+                one["held"],
+                one["pending"],
+                one["lifetime_earned"],
+                "" if expiry is None else f"{expiry['points']} on {expiry['date']}",
+            )
+        report.answer(found, table if found["balances"] else Text("Nothing was ever earned."))
+
+
+def lineage(
+    *,
+    entry: Annotated[str, typer.Argument(help="A ledger entry's id (trf_…).")],
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Decide again from the stored proof; end with 1 when it differs.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Follow an entry back to its file, row, rule version and facts, and on to what carried it out."""
+    with reporting(as_json=as_json) as report:
+        client = chosen().client()
+        path = f"/v1/ledger/entries/{segment(entry)}/lineage"
+        found = client.get(path, recompute="true" if recompute else None)
+        tree = Tree(Text(entry, style="bold"))
+        _grow(tree, found)
+        report.answer(found, tree)
+        if recompute and _agrees(found) is False:
+            raise typer.Exit(REFUSED)
+
+
+def _member_id(client: HubClient, member: str) -> str:
+    partner, separator, employee_id = member.partition("/")
+    if not separator:
+        return member
+    for found in client.items("/v1/members", partner_id=partner, employee_id=employee_id):
+        return str(found["id"])
+    raise NotFound(f"Partner {partner} has no employee {employee_id}.", code="unknown_member")
+
+
+def _agrees(found: Any) -> bool | None:  # noqa: ANN401 - a JSON document
+    """The answer's `agrees`, wherever it is."""
+    if isinstance(found, Mapping):
+        if isinstance(found.get("agrees"), bool):
+            return bool(found["agrees"])
+        found = list(found.values())
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        return next((answer for answer in map(_agrees, found) if answer is not None), None)
+    return None
+
+
+def _grow(tree: Tree, value: Any) -> None:  # noqa: ANN401 - a JSON document
+    members = value.items() if isinstance(value, Mapping) else enumerate(value, start=1)
+    for name, one in members:
+        if one is None or one in ([], {}):
+            continue
+        label = Text(str(name), style="cyan")
+        if isinstance(one, Mapping | list):
+            _grow(tree.add(label), one)
+        else:
+            text = str(one)
+            tree.add(label.append(f"  {text[:_TEXT_MAX]}{'…' if len(text) > _TEXT_MAX else ''}", style="default"))

@@ -1,0 +1,67 @@
+"""How every command answers: readable, or as exactly one JSON document; 0 when all is well, 1 when it was refused."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from chalicelib.errors import InterlineError
+
+REFUSED = 1
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+class Report:
+    """The answer of one command. ``console`` is for people: standard error while a program reads the output."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = Console(stderr=as_json)
+
+    def answer(self, document: object, *shown: RenderableType) -> None:
+        """The command's result, in both forms. Call it once."""
+        if self.as_json:
+            _write(document)
+            return
+        for one in shown:
+            self.console.print(one)
+
+
+@contextmanager
+def reporting(*, as_json: bool) -> Iterator[Report]:
+    """Run a command; what the hub refuses becomes a sentence (or a JSON document) and exit status 1."""
+    report = Report(as_json=as_json)
+    try:
+        yield report
+    except InterlineError as error:
+        if as_json:
+            _write({"error": error_document(error)})
+        else:
+            show_error(report.console, error)
+        raise typer.Exit(REFUSED) from error
+
+
+def error_document(error: InterlineError) -> dict[str, Any]:
+    """An error as JSON."""
+    faults = [{"pointer": one.pointer, "code": one.code, "message": one.message} for one in error.faults]
+    return {"code": error.code, "message": error.message, "retryable": error.retryable, "faults": faults}
+
+
+def show_error(console: Console, error: InterlineError) -> None:
+    """An error for people."""
+    text = Text("Refused ", style="bold red").append(f"({error.code}) {error.message}", style="default not bold")
+    for fault in error.faults:
+        text.append(f"\n  {fault.pointer}", style="bold default").append(f"  {fault.message}", style="default not bold")
+        text.append(f" ({fault.code})", style="dim")
+    console.print(text, soft_wrap=True)
+
+
+def _write(document: object) -> None:
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()

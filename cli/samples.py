@@ -1,0 +1,60 @@
+"""The sample partners' files: dropped at the first start, so that there is something to look at."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cli.client import HubClient, segment
+from cli.files import Inbox, receipts_table
+
+_LARGEST = 10
+_SIDE_BY_SIDE = 8
+_DATA = (".csv", ".csv.gz")
+
+
+def process(console: Console, client: HubClient, s3_options: Mapping[str, str], folder: Path) -> None:
+    """Drop every file of ``<partner>/<layout>/``, wait for the receipts, and show them with the largest balances."""
+    inbox = Inbox(client, s3_options)
+    ranks = {(one["partner_id"], one["name"]): one["rank"] for one in client.items("/v1/file-layouts", limit=200)}
+    paths = sorted(path for path in folder.glob("*/*/*") if path.name.endswith(_DATA))
+    partners = {code: client.get(f"/v1/partners/{segment(code)}")["id"] for code in {_partner(path) for path in paths}}
+
+    def rank(path: Path) -> tuple[int, str]:
+        shared = ranks.get((None, path.parent.name), 0)
+        return ranks.get((partners[_partner(path)], path.parent.name), shared), str(path)
+
+    with console.status("Processing samples/ …"):
+        # Rosters first: the hub would sort it out, but nobody wants to see rejects that mend themselves.
+        drops = [inbox.drop(path, partner=_partner(path), layout=path.parent.name) for path in sorted(paths, key=rank)]
+        finished = [inbox.follow(drop) for drop in drops]
+    if finished:
+        console.print(receipts_table(finished))
+        console.print(_balances(client, sorted(partners)))
+
+
+def _partner(path: Path) -> str:
+    return path.parent.parent.name
+
+
+def _balances(client: HubClient, partners: list[str]) -> Table:
+    members = [(code, one) for code in partners for one in client.items("/v1/members", partner_id=code, limit=200)]
+
+    def of(member: tuple[str, dict[str, Any]]) -> list[tuple[Decimal, str, str, str]]:
+        code, one = member
+        found = client.get(f"/v1/members/{segment(one['id'])}/balance")["balances"]
+        return [(Decimal(each["available"]), code, one["employee_id"], each["program"]) for each in found]
+
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        largest = sorted((each for found in pool.map(of, members) for each in found), reverse=True)[:_LARGEST]
+    table = Table(title=f"The {_LARGEST} largest balances", title_justify="left")
+    for column in ("partner", "employee", "program"):
+        table.add_column(column)
+    table.add_column("available", justify="right")
+    for available, code, employee_id, program in largest:
+        table.add_row(code, employee_id, program, str(available))
+    return table

@@ -1,0 +1,112 @@
+"""`hub up`: the whole hub on this machine, in one terminal."""
+
+import json
+import os
+import signal
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from chalicelib.errors import InterlineError
+from cli import bundles, samples
+from cli.client import HubClient
+from cli.reporting import AsJson, Report, reporting, show_error
+from cli.target import home_path, s3_options
+from local import console as log_lines
+from local.home import REPOSITORY, Home
+from local.supervisor import Options, Running, Supervisor
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API, on the loopback address.")] = 8000,
+    empty: Annotated[bool, typer.Option("--empty", help="Do not process the sample files at the first start.")] = False,
+    processes: Annotated[int, typer.Option(min=1, max=32, help="Processes that answer requests.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Start the hub here and show its log until Ctrl-C."""
+    with reporting(as_json=as_json) as report:
+        for number in _ENDING:
+            signal.signal(number, _interrupt)
+        home = Home.open(home_path())
+        supervisor = Supervisor(
+            home,
+            Options(port, processes),
+            os.environ,
+            lambda source, line: log_lines.show(report.console, source, line),
+        )
+        try:
+            with report.console.status("Starting …"):
+                running = supervisor.start()
+            _announce(report, home, running)
+            _first_start(report, home, running, with_samples=not empty)
+            supervisor.watch()
+        except KeyboardInterrupt:
+            report.console.print("Stopping …")
+        finally:
+            supervisor.stop()
+        report.console.print("Stopped.")
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # The first one stops the hub; those that follow must not disturb the stopping.
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _first_start(report: Report, home: Home, running: Running, *, with_samples: bool) -> None:
+    """Apply `rules/` and process `samples/` once in the life of a home; a start that was cut short does it again."""
+    state = home.state()
+    client = HubClient(running.url, home.admin_key.read_text().strip())
+    try:
+        if not state.get("rules_applied"):
+            with report.console.status("Applying rules/ …"):
+                bundles.apply_all(client, REPOSITORY / "rules", dry_run=False)
+            home.save_state(home.state() | {"rules_applied": True})
+        if with_samples and not state.get("samples_processed"):
+            samples.process(report.console, client, s3_options(running.aws_url), REPOSITORY / "samples")
+            home.save_state(home.state() | {"samples_processed": True})
+    except InterlineError as error:
+        # The hub itself is up: it stays so, and the next start tries again.
+        show_error(report.console, error)
+
+
+def _announce(report: Report, home: Home, running: Running) -> None:
+    if report.as_json:
+        places = {"url": running.url, "aws_url": running.aws_url, "commerce_cloud_url": running.commerce_cloud_url}
+        document = {**places, "pid": os.getpid(), "home": str(home.root), "admin_key_file": str(home.admin_key)}
+        print(json.dumps(document), flush=True)
+        return
+    _welcome(report.console, home, running)
+
+
+def _welcome(console: Console, home: Home, running: Running) -> None:
+    copy = f"AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws --endpoint-url {running.aws_url} s3 cp"
+    lines = [
+        ("API", running.url, f"documentation: {running.url}/docs"),
+        ("AWS stand-in", running.aws_url, "S3, SQS, Secrets Manager; objects on disk"),
+        ("Commerce Cloud", running.commerce_cloud_url, "stand-in, customers on disk"),
+        ("Workers", "files, deliveries, schedules", "the handlers of app.py"),
+        ("State", str(home.root), "INTERLINE_HOME"),
+        ("", "", ""),
+        ("Drop a file", "./hub drop FILE --partner CODE --layout NAME", ""),
+        ("  or by any S3", f"{copy} FILE s3://hub-in/PARTNER/LAYOUT/", ""),
+        ("Stop", "Ctrl-C", ""),
+    ]
+    if running.admin_key is not None:
+        kept = f"shown this once; kept in {home.admin_key}"
+        lines[5:5] = [("", "", ""), ("Admin key", running.admin_key, ""), ("", "", kept)]
+    console.rule(f"[bold green]Interline is up[/] ({running.seconds:.1f} s)", align="left")
+    for name, value, remark in lines:
+        line = Text(f"  {name:<16}", style="bold")
+        line.append(value, style="yellow" if name == "Admin key" else "cyan")
+        line.append(f"{'   ' if value else ''}{remark}", style="dim")
+        # Not wrapped: keys and commands are there to be copied.
+        console.print(line, soft_wrap=True)
+    console.rule()

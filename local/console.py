@@ -1,0 +1,64 @@
+"""What a person at the terminal sees: the log lines of all processes, one readable line each."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from rich.console import Console
+from rich.text import Text
+
+_LEVELS = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+_SOURCES = {"gateway": "cyan", "workers": "magenta", "aws": "blue", "commerce-cloud": "bright_black", "hub": "white"}
+_SAID_ELSEWHERE = frozenset({"time", "level", "logger", "message", "stack", "source"})
+_VALUE_MAX = 160
+
+
+def render(source: str, line: str) -> Text | None:
+    """A line that a process wrote, for people; None for an empty one. Lines that are not JSON are shown as they are."""
+    if not line.strip():
+        return None
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError:
+        record = None
+    text = Text()
+    if not isinstance(record, dict):
+        _prefix(text, "        ", "", source)
+        text.append(line.rstrip())
+        return text
+    level = str(record.get("level", "INFO")).upper()
+    _prefix(text, _clock(record), level, source)
+    text.append(str(record.get("message", "")), style="bold" if level in {"ERROR", "CRITICAL"} else "")
+    for name, value in record.items():
+        if name not in _SAID_ELSEWHERE and value is not None and value != "":
+            text.append(f"  {name}=", style="dim")
+            text.append(_short(value))
+    for frame in record.get("stack") or ():
+        text.append(f"\n{frame}", style="red")
+    return text
+
+
+def show(console: Console, source: str, line: str) -> None:
+    """Print a line that a process wrote, if there is anything on it."""
+    text = render(source, line)
+    if text is not None:
+        console.print(text, soft_wrap=True, highlight=False)
+
+
+def _prefix(text: Text, clock: str, level: str, source: str) -> None:
+    text.append(f"{clock} ", style="dim")
+    text.append(f"{level:<8} ", style=_LEVELS.get(level, ""))
+    text.append(f"{source:<15}", style=_SOURCES.get(source, ""))
+
+
+def _clock(record: Mapping[str, object]) -> str:
+    written = str(record.get("time", ""))
+    try:
+        return datetime.fromisoformat(written).astimezone().strftime("%H:%M:%S")
+    except ValueError:
+        return "        "
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _VALUE_MAX else text[: _VALUE_MAX - 1] + "…"

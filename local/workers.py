@@ -1,0 +1,80 @@
+"""``python -m local.workers``: the process that polls the queues and schedules of the local hub.
+
+Ends after the handlers in hand when it gets SIGTERM. Any other end of one of its threads ends the whole process at
+once, as a crash ends a Lambda environment; the supervisor starts it again.
+"""
+
+import argparse
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+
+from chalice.app import Chalice
+
+from chalicelib.web import logs
+from local.event_sources import QueuePoller, Timings, queue_sources, run_schedule, schedule_sources
+
+log = logging.getLogger("local.workers")
+
+_CRASHED = 70
+
+
+def run(app: Chalice, timings: Timings, stopping: threading.Event) -> None:
+    """Serve every event source of ``app`` until ``stopping`` is set and the handlers in hand have ended."""
+    threads = [
+        _thread(f"queue {source.name}", partial(QueuePoller(source, timings).run, stopping))
+        for source in queue_sources(app)
+        for _ in range(source.concurrency)
+    ]
+    threads += [
+        _thread(f"schedule {source.name}", partial(run_schedule, source, timings, stopping))
+        for source in schedule_sources(app)
+    ]
+    log.info("Workers are ready: %s.", ", ".join(sorted({thread.name for thread in threads})))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException:
+            log.critical("A worker crashed.", exc_info=True, extra={"worker": name})
+            logging.shutdown()
+            os._exit(_CRASHED)
+
+    return threading.Thread(target=guarded, name=name, daemon=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Start the workers of ``app.app``."""
+    parser = argparse.ArgumentParser(prog="python -m local.workers", description=__doc__)
+    parser.add_argument("--handler-timeout", type=float, default=900.0, help="seconds a handler may take")
+    parser.add_argument("--visibility", type=int, default=30, help="seconds between signs of life")
+    chosen = parser.parse_args(arguments)
+    logs.configure()
+    faulthandler.register(signal.SIGUSR1)
+    import app
+
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    # Ctrl-C reaches every process of the terminal; the supervisor decides when this one stops.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run(app.app, Timings(chosen.handler_timeout, chosen.visibility, chosen.visibility / 3), stopping)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,803 @@
+"""the first tables
+
+Revision ID: 0001
+Revises:
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from chalicelib.storage import tables
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
+    op.create_table(
+        "account",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("owner_id", tables.Id, nullable=False),
+        sa.Column("debits_pending", tables.Big, nullable=False),
+        sa.Column("debits_posted", tables.Big, nullable=False),
+        sa.Column("credits_pending", tables.Big, nullable=False),
+        sa.Column("credits_posted", tables.Big, nullable=False),
+        sa.Column("entry_no", tables.Big, nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
+        sa.UniqueConstraint("program_id", "kind", "owner_id", name=op.f("uq_account_program_id_kind_owner_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("account", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_account_owner_id"), ["owner_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_account_partner_id_kind"), ["partner_id", "kind"], unique=False)
+
+    op.create_table(
+        "accrual_event",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("event_id", sa.String(length=100), nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("event_type", sa.String(length=20), nullable=False),
+        sa.Column("event_date", tables.Day, nullable=False),
+        sa.Column("outcome", sa.String(length=12), nullable=False),
+        sa.Column("points_minor", tables.Big, nullable=False),
+        sa.Column("ruleset_version_id", tables.Id, nullable=False),
+        sa.Column("facts", tables.JsonText, nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("received_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_accrual_event")),
+        sa.UniqueConstraint("id", name=op.f("uq_accrual_event_id")),
+        sa.UniqueConstraint("partner_id", "event_id", name=op.f("uq_accrual_event_partner_id_event_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("accrual_event", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_accrual_event_account_id_event_date"), ["account_id", "event_date"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_accrual_event_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
+
+    op.create_table(
+        "audit_event",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("at", tables.Microseconds(), nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("action", sa.String(length=60), nullable=False),
+        sa.Column("subject", sa.String(length=100), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=True),
+        sa.Column("before", tables.JsonText, nullable=True),
+        sa.Column("after", tables.JsonText, nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_event")),
+        sa.UniqueConstraint("id", name=op.f("uq_audit_event_id")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("audit_event", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_event_partner_id_seq"), ["partner_id", "seq"], unique=False)
+        batch_op.create_index(batch_op.f("ix_audit_event_subject_seq"), ["subject", "seq"], unique=False)
+
+    op.create_table(
+        "code_table",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("code", sa.String(length=100), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=True),
+        sa.Column("owner", sa.String(length=100), nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_code_table")),
+        sa.UniqueConstraint("code", name=op.f("uq_code_table_code")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "delivery_attempt",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("delivery_id", tables.Id, nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("version", tables.Big, nullable=True),
+        sa.Column("mapping_version_id", tables.Id, nullable=True),
+        sa.Column("started_at", tables.Microseconds(), nullable=False),
+        sa.Column("finished_at", tables.Microseconds(), nullable=True),
+        sa.Column("outcome", sa.String(length=20), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("code", sa.String(length=60), nullable=True),
+        sa.Column("detail", sa.String(length=500), nullable=True),
+        sa.Column("request", tables.JsonText, nullable=True),
+        sa.Column("response", tables.JsonText, nullable=True),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_delivery_attempt")),
+        sa.UniqueConstraint("delivery_id", "attempt", name=op.f("uq_delivery_attempt_delivery_id_attempt")),
+        sa.UniqueConstraint("id", name=op.f("uq_delivery_attempt_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "file_row",
+        sa.Column("file_id", tables.Id, nullable=False),
+        sa.Column("row_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("row_to", sa.Integer(), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("outcome", sa.String(length=12), nullable=False),
+        sa.Column("code", sa.String(length=60), nullable=True),
+        sa.Column("column_name", sa.String(length=100), nullable=True),
+        sa.Column("message", sa.String(length=500), nullable=True),
+        sa.Column("fixable", sa.Boolean(), nullable=False),
+        sa.Column("byte_offset", tables.Big, nullable=False),
+        sa.Column("byte_length", sa.Integer(), nullable=False),
+        sa.Column("control_minor", tables.Big, nullable=False),
+        sa.Column("control_readable", sa.Boolean(), nullable=False),
+        sa.Column("raw", tables.Blob, nullable=True),
+        sa.Column("rule_version_id", tables.Id, nullable=True),
+        sa.Column("retried_for", tables.Id, nullable=True),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.Column("resolved_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("file_id", "row_no", name=op.f("pk_file_row")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("file_row", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_file_row_partner_id_code_resolved_at_file_id_row_no"),
+            ["partner_id", "code", "resolved_at", "file_id", "row_no"],
+            unique=False,
+        )
+
+    op.create_table(
+        "heartbeat",
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("at", tables.Microseconds(), nullable=False),
+        sa.Column("ok", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_heartbeat")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "hold",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("captured_minor", tables.Big, nullable=False),
+        sa.Column("released_minor", tables.Big, nullable=False),
+        sa.Column("expires_at", tables.Microseconds(), nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("hold", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_hold_account_id"), ["account_id"], unique=False)
+
+    op.create_table(
+        "idempotency_record",
+        sa.Column("principal_id", tables.Id, nullable=False),
+        sa.Column("idempotency_key", sa.String(length=100), nullable=False),
+        sa.Column("route", sa.String(length=100), nullable=False),
+        sa.Column("request_hash", tables.Digest, nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("body", tables.Blob, nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("principal_id", "idempotency_key", name=op.f("pk_idempotency_record")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("idempotency_record", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_idempotency_record_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "partner_block",
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("since", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("partner_id", name=op.f("pk_partner_block")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+
+    op.create_table(
+        "inbound_file",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("arrival_key", tables.Digest, nullable=False),
+        sa.Column("bucket", sa.String(length=100), nullable=False),
+        sa.Column("object_key", sa.String(length=1024), nullable=False),
+        sa.Column("key_hash", tables.Digest, nullable=False),
+        sa.Column("arrival_no", sa.Integer(), nullable=False),
+        sa.Column("etag", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("layout_name", sa.String(length=64), nullable=False),
+        sa.Column("layout_version_id", tables.Id, nullable=True),
+        sa.Column("entity", sa.String(length=20), nullable=True),
+        sa.Column("rank", sa.Integer(), nullable=True),
+        sa.Column("size_bytes", tables.Big, nullable=False),
+        sa.Column("sha256", tables.Digest, nullable=True),
+        sa.Column("compressed", sa.Boolean(), nullable=False),
+        sa.Column("header", tables.JsonText, nullable=True),
+        sa.Column("warnings", tables.JsonText, nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason_code", sa.String(length=60), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("duplicate_of", tables.Id, nullable=True),
+        sa.Column("lease_until", tables.Microseconds(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("slice_no", sa.Integer(), nullable=False),
+        sa.Column("next_row", sa.Integer(), nullable=False),
+        sa.Column("next_offset", tables.Big, nullable=False),
+        sa.Column("rows_total", sa.Integer(), nullable=True),
+        sa.Column("rows_accepted", sa.Integer(), nullable=False),
+        sa.Column("rows_rejected", sa.Integer(), nullable=False),
+        sa.Column("rows_duplicate", sa.Integer(), nullable=False),
+        sa.Column("rows_ignored", sa.Integer(), nullable=False),
+        sa.Column("control_in", tables.Big, nullable=False),
+        sa.Column("control_accepted", tables.Big, nullable=False),
+        sa.Column("control_rejected", tables.Big, nullable=False),
+        sa.Column("control_duplicate", tables.Big, nullable=False),
+        sa.Column("control_ignored", tables.Big, nullable=False),
+        sa.Column("control_unreadable", sa.Integer(), nullable=False),
+        sa.Column("control_source", sa.String(length=8), nullable=True),
+        sa.Column("sidecar_key", sa.String(length=1024), nullable=True),
+        sa.Column("sidecar_etag", sa.String(length=100), nullable=True),
+        sa.Column("rows_absent", sa.Integer(), nullable=False),
+        sa.Column("rows_unnamed", sa.Integer(), nullable=False),
+        sa.Column("receipt_revision", sa.Integer(), nullable=False),
+        sa.Column("receipt_written", sa.Integer(), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("arrived_at", tables.Microseconds(), nullable=False),
+        sa.Column("started_at", tables.Microseconds(), nullable=True),
+        sa.Column("finished_at", tables.Microseconds(), nullable=True),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound_file")),
+        sa.UniqueConstraint("arrival_key", name=op.f("uq_inbound_file_arrival_key")),
+        sa.UniqueConstraint("key_hash", "arrival_no", name=op.f("uq_inbound_file_key_hash_arrival_no")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("inbound_file", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_inbound_file_finished_at_lease_until"), ["finished_at", "lease_until"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_inbound_file_partner_id_finished_at"), ["partner_id", "finished_at"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_inbound_file_partner_id_layout_name_sha256"),
+            ["partner_id", "layout_name", "sha256"],
+            unique=False,
+        )
+        batch_op.create_index(batch_op.f("ix_inbound_file_partner_id_name"), ["partner_id", "name"], unique=False)
+
+    op.create_table(
+        "lot",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("expires_on", tables.Day, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("remaining_minor", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lot")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("lot", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_lot_account_id_expires_on_id"), ["account_id", "expires_on", "id"], unique=False
+        )
+
+    op.create_table(
+        "lot_use",
+        sa.Column("transfer_id", tables.Id, nullable=False),
+        sa.Column("lot_id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("transfer_id", "lot_id", name=op.f("pk_lot_use")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("lot_use", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_lot_use_lot_id"), ["lot_id"], unique=False)
+
+    op.create_table(
+        "member_history",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("effective_date", tables.Day, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("action", sa.String(length=12), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("hire_date", tables.Day, nullable=False),
+        sa.Column("term_date", tables.Day, nullable=True),
+        sa.Column("job_code", sa.String(length=64), nullable=True),
+        sa.Column("country", sa.String(length=2), nullable=True),
+        sa.Column("attributes", tables.JsonText, nullable=False),
+        sa.Column("personal", tables.Blob, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("source_kind", sa.String(length=12), nullable=False),
+        sa.Column("source_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.Column("superseded_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_member_history")),
+        sa.UniqueConstraint("id", name=op.f("uq_member_history_id")),
+        sa.UniqueConstraint(
+            "member_id", "effective_date", "revision", name=op.f("uq_member_history_member_id_effective_date_revision")
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "member_identity",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("system", sa.String(length=20), nullable=False),
+        sa.Column("external_id", sa.String(length=100), nullable=False),
+        sa.Column("valid_from", tables.Day, nullable=False),
+        sa.Column("valid_to", tables.Day, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_member_identity")),
+        sa.UniqueConstraint(
+            "partner_id",
+            "system",
+            "external_id",
+            "valid_from",
+            name=op.f("uq_member_identity_partner_id_system_external_id_valid_from"),
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("member_identity", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_member_identity_member_id_system"), ["member_id", "system"], unique=False)
+
+    op.create_table(
+        "partner",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("industry", sa.String(length=100), nullable=True),
+        sa.Column("time_zone", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("status_from", tables.Day, nullable=False),
+        sa.Column("status_reason", sa.String(length=500), nullable=True),
+        sa.Column("contacts", tables.JsonText, nullable=False),
+        sa.Column("manifest", tables.JsonText, nullable=True),
+        sa.Column("manifest_hash", tables.Digest, nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_partner")),
+        sa.UniqueConstraint("code", name=op.f("uq_partner_code")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "ruleset",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("code", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=True),
+        sa.Column("owner", sa.String(length=100), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset")),
+        sa.UniqueConstraint("code", name=op.f("uq_ruleset_code")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("ruleset", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ruleset_partner_id_kind"), ["partner_id", "kind"], unique=False)
+
+    op.create_table(
+        "target",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("connector", sa.String(length=40), nullable=False),
+        sa.Column("config", tables.JsonText, nullable=False),
+        sa.Column("secret_name", sa.String(length=100), nullable=False),
+        sa.Column("mapping_code", sa.String(length=100), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("inflight_max", sa.Integer(), nullable=False),
+        sa.Column("batch_max", sa.Integer(), nullable=False),
+        sa.Column("timeout_s", sa.Integer(), nullable=False),
+        sa.Column("attempts_max", sa.Integer(), nullable=False),
+        sa.Column("age_max_s", sa.Integer(), nullable=False),
+        sa.Column("breaker_failures", sa.Integer(), nullable=False),
+        sa.Column("breaker_until", tables.Microseconds(), nullable=True),
+        sa.Column("breaker_opened", sa.Integer(), nullable=False),
+        sa.Column("breaker_reason", sa.String(length=500), nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_target")),
+        sa.UniqueConstraint("partner_id", "code", name=op.f("uq_target_partner_id_code")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "transfer",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("entry_no", tables.Big, nullable=False),
+        sa.Column("debit_account_id", tables.Id, nullable=False),
+        sa.Column("credit_account_id", tables.Id, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("source_id", tables.Id, nullable=False),
+        sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("posted_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_transfer")),
+        sa.UniqueConstraint("account_id", "entry_no", name=op.f("uq_transfer_account_id_entry_no")),
+        sa.UniqueConstraint("id", name=op.f("uq_transfer_id")),
+        sa.UniqueConstraint("source_id", "kind", name=op.f("uq_transfer_source_id_kind")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "user_account",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=True),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_account")),
+        sa.UniqueConstraint("email", name=op.f("uq_user_account_email")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "api_key",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("prefix", sa.String(length=16), nullable=False),
+        sa.Column("secret_hash", tables.Digest, nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("user_id", tables.Id, nullable=True),
+        sa.Column("partner_id", tables.Id, nullable=True),
+        sa.Column("scopes", tables.JsonText, nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("created_by", sa.String(length=40), nullable=False),
+        sa.Column("expires_at", tables.Microseconds(), nullable=True),
+        sa.Column("revoked_at", tables.Microseconds(), nullable=True),
+        sa.Column("replaced_by", tables.Id, nullable=True),
+        sa.Column("last_used_at", tables.Microseconds(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_api_key_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_key")),
+        sa.UniqueConstraint("prefix", name=op.f("uq_api_key_prefix")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "code_table_entry",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("table_id", tables.Id, nullable=False),
+        sa.Column("entry_code", sa.String(length=100), nullable=False),
+        sa.Column("value", sa.String(length=200), nullable=False),
+        sa.Column("description", sa.String(length=500), nullable=True),
+        sa.Column("effective_from", tables.Day, nullable=False),
+        sa.Column("effective_to", tables.Day, nullable=True),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.Column("superseded_at", tables.Microseconds(), nullable=True),
+        sa.ForeignKeyConstraint(["table_id"], ["code_table.id"], name=op.f("fk_code_table_entry_table_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_code_table_entry")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("code_table_entry", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_code_table_entry_table_id_entry_code"), ["table_id", "entry_code"], unique=False
+        )
+
+    op.create_table(
+        "delivery",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("target_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("entity", sa.String(length=40), nullable=False),
+        sa.Column("entity_key", sa.String(length=64), nullable=False),
+        sa.Column("unclaimed", sa.Boolean(), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("payload", tables.JsonText, nullable=True),
+        sa.Column("version", tables.Big, nullable=True),
+        sa.Column("mapping_version_id", tables.Id, nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("next_at", tables.Microseconds(), nullable=False),
+        sa.Column("lease_until", tables.Microseconds(), nullable=True),
+        sa.Column("lease_id", tables.Id, nullable=True),
+        sa.Column("last_code", sa.String(length=60), nullable=True),
+        sa.Column("last_detail", sa.String(length=500), nullable=True),
+        sa.Column("task_token", tables.JsonText, nullable=True),
+        sa.Column("reported_at", tables.Microseconds(), nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.Column("confirmed_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_delivery")),
+        sa.UniqueConstraint("id", name=op.f("uq_delivery_id")),
+        sa.UniqueConstraint(
+            "target_id",
+            "entity",
+            "entity_key",
+            "unclaimed",
+            name=op.f("uq_delivery_target_id_entity_entity_key_unclaimed"),
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_entity_key_version"), ["entity_key", "version"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_partner_id_seq"), ["partner_id", "seq"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_delivery_target_id_entity_key_state_seq"),
+            ["target_id", "entity_key", "state", "seq"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_delivery_target_id_state_next_at_seq"),
+            ["target_id", "state", "next_at", "seq"],
+            unique=False,
+        )
+
+    op.create_table(
+        "member",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("employee_id", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("hire_date", tables.Day, nullable=False),
+        sa.Column("term_date", tables.Day, nullable=True),
+        sa.Column("effective_date", tables.Day, nullable=False),
+        sa.Column("next_effective_date", tables.Day, nullable=True),
+        sa.Column("job_code", sa.String(length=64), nullable=True),
+        sa.Column("country", sa.String(length=2), nullable=True),
+        sa.Column("attributes", tables.JsonText, nullable=False),
+        sa.Column("personal", tables.Blob, nullable=False),
+        sa.Column("seen_in", tables.Id, nullable=True),
+        sa.Column("last_name_index", tables.Digest, nullable=False),
+        sa.Column("email_index", tables.Digest, nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.ForeignKeyConstraint(["partner_id"], ["partner.id"], name=op.f("fk_member_partner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_member")),
+        sa.UniqueConstraint("partner_id", "employee_id", name=op.f("uq_member_partner_id_employee_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_member_partner_id_email_index"), ["partner_id", "email_index"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_member_partner_id_last_name_index"), ["partner_id", "last_name_index"], unique=False
+        )
+
+    op.create_table(
+        "program",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("unit", sa.String(length=20), nullable=False),
+        sa.Column("scale", sa.Integer(), nullable=False),
+        sa.Column("time_zone", sa.String(length=40), nullable=False),
+        sa.Column("ruleset_code", sa.String(length=100), nullable=False),
+        sa.Column("effective_from", tables.Day, nullable=False),
+        sa.Column("lots", tables.JsonText, nullable=False),
+        sa.Column("enrolment", tables.JsonText, nullable=True),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.ForeignKeyConstraint(["partner_id"], ["partner.id"], name=op.f("fk_program_partner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_program")),
+        sa.UniqueConstraint("partner_id", "code", name=op.f("uq_program_partner_id_code")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "ruleset_version",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("ruleset_id", tables.Id, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("created_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["ruleset_id"], ["ruleset.id"], name=op.f("fk_ruleset_version_ruleset_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset_version")),
+        sa.UniqueConstraint("ruleset_id", "content_hash", name=op.f("uq_ruleset_version_ruleset_id_content_hash")),
+        sa.UniqueConstraint("ruleset_id", "number", name=op.f("uq_ruleset_version_ruleset_id_number")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "enrolment",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("valid_from", tables.Day, nullable=False),
+        sa.Column("valid_to", tables.Day, nullable=True),
+        sa.Column("tier", sa.String(length=40), nullable=True),
+        sa.Column("source", sa.String(length=12), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.ForeignKeyConstraint(["program_id"], ["program.id"], name=op.f("fk_enrolment_program_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolment")),
+        sa.UniqueConstraint(
+            "member_id", "program_id", "valid_from", name=op.f("uq_enrolment_member_id_program_id_valid_from")
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("enrolment", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_enrolment_program_id_member_id"), ["program_id", "member_id"], unique=False
+        )
+
+    op.create_table(
+        "ruleset_activation",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("ruleset_id", tables.Id, nullable=False),
+        sa.Column("version_id", tables.Id, nullable=False),
+        sa.Column("effective_from", tables.Day, nullable=False),
+        sa.Column("activated_at", tables.Microseconds(), nullable=False),
+        sa.Column("activated_by", sa.String(length=60), nullable=False),
+        sa.Column("approved_by", sa.String(length=60), nullable=True),
+        sa.ForeignKeyConstraint(["ruleset_id"], ["ruleset.id"], name=op.f("fk_ruleset_activation_ruleset_id")),
+        sa.ForeignKeyConstraint(["version_id"], ["ruleset_version.id"], name=op.f("fk_ruleset_activation_version_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset_activation")),
+        sa.UniqueConstraint(
+            "ruleset_id",
+            "effective_from",
+            "activated_at",
+            name=op.f("uq_ruleset_activation_ruleset_id_effective_from_activated_at"),
+        ),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("ruleset_activation")
+    op.drop_table("enrolment")
+    op.drop_table("ruleset_version")
+    op.drop_table("program")
+    op.drop_table("member")
+    op.drop_table("delivery")
+    op.drop_table("code_table_entry")
+    op.drop_table("api_key")
+    op.drop_table("user_account")
+    op.drop_table("transfer")
+    op.drop_table("target")
+    op.drop_table("ruleset")
+    op.drop_table("partner")
+    op.drop_table("member_identity")
+    op.drop_table("member_history")
+    op.drop_table("lot_use")
+    op.drop_table("lot")
+    op.drop_table("inbound_file")
+    op.drop_table("partner_block")
+    op.drop_table("idempotency_record")
+    op.drop_table("hold")
+    op.drop_table("heartbeat")
+    op.drop_table("file_row")
+    op.drop_table("delivery_attempt")
+    op.drop_table("code_table")
+    op.drop_table("audit_event")
+    op.drop_table("accrual_event")
+    op.drop_table("account")

@@ -1,0 +1,107 @@
+"""The canonical dump: everything a run left behind, comparable between runs.
+
+Rows are in the order of their business keys, identifiers are renamed to the business key of what they name (or to the
+order of their first reference where there is none), personal blobs are opened, and the columns that may differ between
+two honest runs are left out. Those columns are declared here, and nowhere else.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Table, select
+from sqlalchemy.types import LargeBinary
+
+from chalicelib.storage.engine import Database
+from chalicelib.storage.tables import Digest, Id, Microseconds, metadata
+
+#: Columns that may differ between an uncrashed run and one that was repeated, with the reason.
+VOLATILE: Mapping[str, frozenset[str]] = {
+    # Counts how often a handler tried, which is what a crash changes.
+    "delivery": frozenset({"attempts", "last_code", "last_detail"}),
+    # The receipt is written again, as another revision, when finishing is repeated.
+    "inbound_file": frozenset({"arrival_key", "etag"}),
+}
+#: An attempt that died leaves a row that says so; that is a trace, not an effect.
+LEFT_OUT = frozenset({"delivery_attempt", "heartbeat", "alembic_version", "idempotency_record"})
+#: What names a row when its id does not.
+BUSINESS_KEYS: Mapping[str, tuple[str, ...]] = {
+    "partner": ("code",),
+    "program": ("partner_id", "code"),
+    "ruleset": ("code",),
+    "ruleset_version": ("ruleset_id", "number"),
+    "ruleset_activation": ("ruleset_id", "effective_from"),
+    "code_table": ("code",),
+    "code_table_entry": ("table_id", "entry_code", "effective_from"),
+    "target": ("partner_id", "code"),
+    "member": ("partner_id", "employee_id"),
+    "inbound_file": ("object_key", "sha256"),
+    "member_history": ("member_id", "effective_date", "revision"),
+    "member_identity": ("member_id", "system", "external_id", "valid_from"),
+    "enrolment": ("member_id", "program_id", "valid_from"),
+    "account": ("program_id", "kind", "owner_id"),
+    "accrual_event": ("partner_id", "event_id"),
+    "transfer": ("account_id", "entry_no"),
+    "lot": ("id",),
+    "lot_use": ("transfer_id", "lot_id"),
+    "hold": ("account_id", "amount_minor"),
+    "delivery": ("target_id", "entity", "entity_key", "state"),
+    "file_row": ("file_id", "row_no"),
+    "audit_event": ("action", "subject", "after"),
+    "user_account": ("email",),
+    "api_key": ("prefix",),
+}
+_HEX_ID = re.compile(r"^[0-9a-f]{32}$")
+_PUBLIC_ID = re.compile(r"\b[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}\b")
+
+
+def canonical(database: Database) -> dict[str, list[dict[str, Any]]]:
+    """Table -> rows, in business-key order, with ids renamed and volatile columns left out."""
+    missing = set(metadata.tables) - set(BUSINESS_KEYS) - LEFT_OUT
+    if missing:
+        raise AssertionError(f"Say in BUSINESS_KEYS what names a row of {sorted(missing)}.")
+    names: dict[bytes, str] = {}
+    dump: dict[str, list[dict[str, Any]]] = {}
+    with database.read() as db:
+        for table_name, key in BUSINESS_KEYS.items():
+            table = metadata.tables[table_name]
+            rows = [_shown(table, row._mapping, names) for row in db.execute(select(table))]
+            rows.sort(key=lambda row: [str(row[part]) for part in key])
+            for row in rows:
+                raw = row.pop("__id__")
+                if raw is not None and "id" in row and key != ("id",):
+                    names[raw] = row["id"] = f"{table_name}:" + "/".join(str(row[part]) for part in key)
+                    if table_name == "account":
+                        names[raw.hex().encode()] = row["id"]
+            dump[table_name] = rows
+    return dump
+
+
+def _shown(table: Table, row: Mapping[str, Any], names: Mapping[bytes, str]) -> dict[str, Any]:
+    left_out = VOLATILE.get(table.name, frozenset())
+    shown: dict[str, Any] = {"__id__": row.get("id")}
+    for column in table.c:
+        value = row[column.name]
+        if column.name == "seq" or column.name in left_out or column.name == "correlation_id":
+            continue
+        if isinstance(column.type, Microseconds):
+            shown[column.name] = value is not None
+        elif column.type is Id:
+            shown[column.name] = names.get(value, "?" if column.name == "id" or value else value) if value else value
+        elif column.type is Digest:
+            shown[column.name] = value and value.hex()
+        elif isinstance(column.type, LargeBinary):
+            shown[column.name] = value is not None
+        elif isinstance(value, str) and _HEX_ID.match(value):
+            shown[column.name] = names.get(value.encode(), value)
+        elif isinstance(value, str):
+            shown[column.name] = _PUBLIC_ID.sub("<id>", value)
+        else:
+            shown[column.name] = value
+    return shown
+
+
+def text(dump: Mapping[str, Any]) -> str:
+    """The dump as text whose difference a person can read."""
+    return json.dumps(dump, indent=1, default=str, sort_keys=True)

@@ -1,0 +1,142 @@
+"""The sample files of the repository go their way under the repository's own layouts, rules and manifests."""
+
+import gzip
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from chalicelib.partners import directory, onboarding
+from chalicelib.partners.members import by_employee, personal
+from chalicelib.points import proof
+from chalicelib.storage.engine import Database
+from tests.factories.files import Hub
+from tests.factories.partners import CALLER
+from tests.factories.rules import LONG_AGO, RULES, document
+
+SAMPLES = Path(__file__).parents[3] / "samples"
+
+
+def onboard(database: Database, code: str) -> Hub:
+    """The partner as its manifest and the documents that are its own or shared make it."""
+    folders = {"layouts": "layouts", "rulesets": "rulesets", "code_tables": "code-tables"}
+    bundle: dict[str, object] = {"manifest": document(f"partners/{code}")}
+    for part, folder in folders.items():
+        found = [document(f"{folder}/{path.stem}") for path in sorted((RULES / folder).glob("*.json"))]
+        bundle[part] = [each for each in found if each["partner"] in {None, code}]
+    with database.write() as db:
+        onboarding.apply(db, bundle, dry_run=False, caller=CALLER, now=LONG_AGO)
+        partner = directory.named(db, code)
+    return Hub(database, partner)
+
+
+def rejected(hub: Hub, name: str) -> Counter[str]:
+    """How many rows of a file were rejected, by code."""
+    return Counter(row.code for row in hub.rows(name) if row.outcome == "rejected")
+
+
+def drop(hub: Hub, path: str) -> None:
+    """Process one sample."""
+    partner, layout, name = path.split("/")
+    hub.process(layout, (SAMPLES / path).read_bytes(), name=name, partner=partner)
+
+
+class TestAuroraAir:
+    @pytest.fixture
+    def hub(self, database: Database, data_key: None) -> Hub:
+        return onboard(database, "aurora-air")
+
+    def test_the_roster_hires_by_the_partners_own_words(self, hub: Hub):
+        drop(hub, "aurora-air/roster/roster_2026-11-02.csv")
+
+        file = hub.file("roster_2026-11-02.csv")
+        assert (file.state, file.rows_total, file.rows_accepted) == ("processed", 56, 52)
+        assert rejected(hub, file.name) == {"no_such_part": 1, "bad_date": 1, "unknown_code": 1, "missing_value": 1}
+        with hub.database.read() as db:
+            members = by_employee(db, hub.partner.id, ["10083", "10059"])
+            names = personal(db, [member.id for member in members.values()])
+        assert names[members["10083"].id]["last_name"] == "O'Brien-Sørensen"
+        assert names[members["10083"].id]["first_name"] == "Zoë"
+        assert members["10059"].status == "terminated"
+
+    def test_a_zip_code_gets_its_lost_zero_back(self, hub: Hub):
+        drop(hub, "aurora-air/roster/roster_2026-11-02.csv")
+
+        with hub.database.read() as db:
+            ids = [
+                member.id
+                for member in by_employee(db, hub.partner.id, [str(10026 + 3 * n) for n in range(56)]).values()
+            ]
+            codes = {person["ship_to_postal"] for person in personal(db, ids).values()}
+        assert {len(code or "") for code in codes} == {5}
+        assert "02128" in codes
+
+    def test_hours_post_points_and_every_bad_row_says_why(self, hub: Hub):
+        drop(hub, "aurora-air/roster/roster_2026-11-02.csv")
+        drop(hub, "aurora-air/timesheet/hours_2026-11-15.csv")
+
+        file = hub.file("hours_2026-11-15.csv")
+        assert file.state == "processed"
+        assert rejected(hub, file.name) == {
+            "other_content": 1,
+            "unknown_member": 1,
+            "unknown_code": 1,
+            "bad_date": 1,
+            "not_enrolled": 8,
+            "negative_quantity_not_supported": 1,
+        }
+        assert (file.rows_total, file.rows_duplicate, file.rows_ignored) == (160, 1, 2)
+        with hub.database.read() as db:
+            assert proof.check(db, None) == []
+
+    def test_a_compressed_file_is_the_same_as_its_content(self, hub: Hub):
+        drop(hub, "aurora-air/roster/roster_2026-11-02.csv")
+        drop(hub, "aurora-air/timesheet/hours_2026-10-31.csv.gz")
+
+        file = hub.file("hours_2026-10-31.csv.gz")
+        assert (file.state, file.rows_total, file.rows_accepted) == ("processed", 120, 120)
+        content = gzip.decompress((SAMPLES / "aurora-air/timesheet/hours_2026-10-31.csv.gz").read_bytes())
+        assert hub.read("hub-archive", f"aurora-air/{(file.sha256 or b'').hex()}.csv") == content
+
+    def test_the_hubs_own_layouts_serve_every_partner(self, hub: Hub):
+        drop(hub, "aurora-air/hr_roster/contractors_2026-11.csv")
+        drop(hub, "aurora-air/accruals/contractors_2026-11.csv")
+
+        assert rejected(hub, "contractors_2026-11.csv") == {"unknown_program": 1}
+        [roster, accruals] = hub.files()
+        assert (roster.rows_accepted, roster.rows_rejected) == (3, 2)
+        assert (accruals.rows_accepted, accruals.control_in) == (4, 181_000_000)
+
+
+class TestHarborHotels:
+    @pytest.fixture
+    def hub(self, database: Database, data_key: None) -> Hub:
+        return onboard(database, "harbor-hotels")
+
+    def test_the_roster_is_read_in_its_own_alphabet(self, hub: Hub):
+        drop(hub, "harbor-hotels/roster/personal_2026-11.csv")
+
+        file = hub.file("personal_2026-11.csv")
+        assert (file.state, file.rows_accepted) == ("processed", 45)
+        assert rejected(hub, file.name) == {"bad_date": 1, "unknown_code": 1, "bad_decimal": 1}
+        with hub.database.read() as db:
+            member = by_employee(db, hub.partner.id, ["H-20417"])["H-20417"]
+            assert personal(db, [member.id])[member.id]["last_name"] == "Müller"
+
+    def test_pay_waits_for_its_sidecar_and_agrees_with_it(self, hub: Hub):
+        drop(hub, "harbor-hotels/roster/personal_2026-11.csv")
+        drop(hub, "harbor-hotels/pay/lohn_2026-10.csv")
+        assert hub.file("lohn_2026-10.csv").state == "waiting"
+
+        sidecar = (SAMPLES / "harbor-hotels/pay/lohn_2026-10.ctl").read_bytes()
+        hub.handle(hub.drop("pay", sidecar, name="lohn_2026-10.ctl", partner="harbor-hotels"))
+
+        file = hub.file("lohn_2026-10.csv")
+        assert (file.state, file.rows_total, file.control_source) == ("processed", 63, "sidecar")
+        assert rejected(hub, file.name) == {
+            "unknown_member": 1,
+            "unknown_code": 1,
+            "bad_decimal": 1,
+            "missing_value": 1,
+        }
+        assert hub.keys("hub-in") == []

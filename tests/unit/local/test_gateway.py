@@ -1,0 +1,189 @@
+"""The local API Gateway in front of a small Chalice app, over real connections."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from chalice import Chalice, Response
+
+from local import gateway
+
+
+def small_app() -> Chalice:
+    app = Chalice("small")
+
+    @app.route("/v1/things/{name}")
+    def thing(name):
+        return {"name": name}
+
+    @app.route("/v1/things/fixed")
+    def fixed():
+        return {"fixed": True}
+
+    @app.route("/v1/echo", methods=["POST"])
+    def echo():
+        return {"body": app.current_request.json_body, "query": app.current_request.query_params}
+
+    @app.route("/v1/context/{number}")
+    def context(number):
+        before = app.lambda_context.aws_request_id
+        time.sleep(0.002)
+        uri = app.current_request.uri_params["number"]
+        return {"number": number, "same": uri == number and before == app.lambda_context.aws_request_id}
+
+    @app.route("/v1/slow")
+    def slow():
+        time.sleep(0.5)
+        return Response({"slow": True}, status_code=202, headers={"X-Seen": "yes"})
+
+    return app
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    listening = gateway.listen("127.0.0.1", 0)
+    server = gateway.server_of(small_app(), listening)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, trust_env=False, timeout=10) as opened:
+        yield opened
+
+
+class TestRouting:
+    @pytest.mark.parametrize(
+        ("path", "name"), [("/v1/things/a%20b%2Fc", "a b/c"), ("/v1/things/%C3%BC", "ü"), ("/v1/things/x+y", "x+y")]
+    )
+    def test_decodes_path_parameters_as_api_gateway_does(self, client: httpx.Client, path: str, name: str):
+        assert client.get(path).json() == {"name": name}
+
+    def test_prefers_a_fixed_path_over_a_parameter(self, client: httpx.Client):
+        assert client.get("/v1/things/fixed").json() == {"fixed": True}
+
+    def test_ignores_a_trailing_slash(self, client: httpx.Client):
+        assert client.get("/v1/things/fixed/").json() == {"fixed": True}
+
+    def test_answers_an_unknown_path_as_api_gateway_does(self, client: httpx.Client):
+        assert client.get("/v1/nothing").status_code == 403
+
+    def test_answers_a_method_that_the_path_lacks(self, client: httpx.Client):
+        assert client.delete("/v1/echo").status_code == 405
+
+    def test_hands_on_body_and_query(self, client: httpx.Client):
+        answer = client.post("/v1/echo?a=1&b=", json={"n": "1.00"})
+
+        assert answer.json() == {"body": {"n": "1.00"}, "query": {"a": "1", "b": ""}}
+
+
+class TestManyClients:
+    def test_a_hundred_threads_never_see_one_anothers_request(self, url: str):
+        def ask(start: int) -> int:
+            with httpx.Client(base_url=url, trust_env=False, timeout=20) as one:
+                return sum(one.get(f"/v1/context/{start * 10 + n}").json()["same"] for n in range(10))
+
+        with ThreadPoolExecutor(100) as pool:
+            assert sum(pool.map(ask, range(100))) == 1_000
+
+    def test_small_answers_on_one_connection_come_at_once(self, client: httpx.Client):
+        client.get("/v1/things/a")
+        times: list[float] = []
+        for _ in range(20):
+            started = time.perf_counter()
+            client.get("/v1/things/a")
+            times.append(time.perf_counter() - started)
+
+        # Nagle's algorithm and delayed acknowledgements would make each of them 40 ms.
+        assert sorted(times)[10] < 0.02
+
+
+class TestLimits:
+    def test_refuses_a_body_over_ten_megabytes_without_reading_it(self, url: str):
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+        connection.putrequest("POST", "/v1/echo")
+        connection.putheader("Content-Length", str(11 << 20))
+        connection.endheaders()
+
+        answer = connection.getresponse()
+
+        assert answer.status == 413
+        assert "10 MB" in json.loads(answer.read())["message"]
+        connection.close()
+
+    @pytest.mark.parametrize("headers", [{"Content-Length": "many"}, {"Transfer-Encoding": "chunked"}])
+    def test_refuses_a_body_of_unknown_length(self, url: str, headers: dict[str, str]):
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+        connection.putrequest("POST", "/v1/echo")
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+
+        assert connection.getresponse().status == 411
+        connection.close()
+
+
+class TestConnections:
+    def test_a_client_of_http_1_0_is_told_that_it_may_stay(self, url: str):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            for _ in range(2):
+                connection.sendall(b"GET /v1/things/a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")
+                answer = connection.recv(65536)
+                assert b"\r\nConnection: keep-alive\r\n" in answer
+                assert answer.endswith(b'{"name":"a"}')
+
+
+class TestStopping:
+    def test_waits_for_requests_in_hand(self):
+        listening = gateway.listen("127.0.0.1", 0)
+        server = gateway.server_of(small_app(), listening)
+        port = listening.getsockname()[1]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(httpx.get, f"http://127.0.0.1:{port}/v1/slow", trust_env=False)
+            time.sleep(0.2)
+
+            server.shutdown()
+            drained = server.drain(3)
+
+            assert answer.result().status_code == 202
+        assert drained
+        thread.join()
+        server.server_close()
+
+
+class TestDocs:
+    def test_shows_the_openapi_document_without_any_outside_address(self, client: httpx.Client):
+        page = client.get("/docs")
+        start = client.get("/docs/start.js")
+
+        assert page.headers["content-type"].startswith("text/html")
+        assert "://" not in page.text + start.text
+        assert '"/v1/openapi.json"' in start.text
+
+    @pytest.mark.parametrize("name", ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"])
+    def test_serves_its_own_assets(self, client: httpx.Client, name: str):
+        answer = client.get(f"/docs/{name}")
+
+        assert answer.status_code == 200
+        assert len(answer.content) > 500
+
+    def test_serves_nothing_else_from_the_package(self, client: httpx.Client):
+        assert client.get("/docs/..%2F__init__.py").status_code == 404
+        assert client.get("/docs/swagger-editor.js").status_code == 404
+
+    def test_leads_from_the_root_to_the_documentation(self, client: httpx.Client):
+        assert client.get("/").headers["location"] == "/docs"

@@ -1,0 +1,173 @@
+"""What rules see beyond the event: points of the period so far, and code tables; and what is kept of it."""
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from chalicelib.partners import enrolments
+from chalicelib.points.accounts import account_id
+from chalicelib.points.aggregates import PeriodTotals
+from chalicelib.points.models import accrual_event
+from tests.factories import partners, rules
+from tests.factories.points import CALLER, NOW, event, make_earning, record
+
+pytestmark = pytest.mark.usefixtures("provable", "data_key")
+
+
+def capped(period="calendar_month", cap="100"):
+    """A point an hour, up to a cap in the period."""
+    left = {"max": [0, {"-": [int(cap), {"var": "so_far"}]}]}
+    points = {"type": "decimal", "scale": 2, "rounding": "half_up", "expr": {"min": [{"var": "quantity"}, left]}}
+    case = {
+        "name": "what is left of the cap",
+        "as_of": "2026-11-02",
+        "given": {"quantity": "10"},
+        "aggregates": {"so_far": "95.00"},
+        "expect": {"points": "5.00"},
+    }
+    return rules.accrual_document(
+        inputs={"quantity": {"type": "decimal", "scale": 6}},
+        when=True,
+        aggregates={"so_far": {"of": "points", "period": period}},
+        outputs={"points": points},
+        cases=[case],
+    )
+
+
+def facts(db):
+    query = select(accrual_event.c.facts).order_by(accrual_event.c.event_date, accrual_event.c.event_id)
+    return [json.loads(text) for text in db.execute(query).scalars()]
+
+
+class TestPeriodAggregates:
+    def test_a_row_sees_what_the_rows_before_it_earned(self, database):
+        with database.write() as db:
+            earning = make_earning(db, document=capped())
+            recorded = record(db, earning.partner, [event(quantity=Decimal(60)), event(quantity=Decimal(60))])
+
+            assert [each.points_minor for each in recorded] == [6000, 4000]
+
+    def test_a_batch_sees_what_earlier_batches_earned(self, database):
+        with database.write() as db:
+            earning = make_earning(db, document=capped())
+            record(db, earning.partner, [event(quantity=Decimal(60))])
+        with database.write() as db:
+            [second] = record(db, earning.partner, [event(quantity=Decimal(60))])
+
+        assert second.points_minor == 4000
+
+    def test_the_row_that_comes_first_earns_first(self, database):
+        first, second = event(event_id="z", quantity=Decimal(70)), event(event_id="a", quantity=Decimal(70))
+        with database.write() as db:
+            earning = make_earning(db, document=capped())
+            recorded = record(db, earning.partner, [first, second])
+
+        assert [each.points_minor for each in recorded] == [7000, 3000]
+
+    @pytest.mark.parametrize(
+        ("period", "same", "other"),
+        [
+            ("calendar_month", date(2026, 11, 30), date(2026, 12, 1)),
+            ("calendar_quarter", date(2026, 12, 31), date(2026, 9, 30)),
+            ("calendar_year", date(2026, 1, 1), date(2025, 12, 31)),
+        ],
+    )
+    def test_counts_the_period_around_the_events_date(self, database, period, same, other):
+        with database.write() as db:
+            earning = make_earning(db, document=capped(period))
+            rules.live_ruleset(db, earning.partner.id, earning.version.document, effective_from=date(2025, 1, 1))
+            enrolments.enrol(
+                db,
+                earning.program,
+                earning.member.id,
+                valid_from=date(2025, 1, 1),
+                valid_to=date(2025, 12, 31),
+                caller=CALLER,
+                now=NOW,
+            )
+            record(db, earning.partner, [event(event_date=date(2026, 11, 2), quantity=Decimal(80))])
+            within, beyond = record(
+                db,
+                earning.partner,
+                [event(event_date=same, quantity=Decimal(80)), event(event_date=other, quantity=Decimal(80))],
+            )
+
+        assert (within.points_minor, beyond.points_minor) == (2000, 8000)
+
+    def test_counts_each_member_apart(self, database):
+        with database.write() as db:
+            earning = make_earning(db, document=capped())
+            partners.make_member(db, earning.partner, "E2")
+            recorded = record(
+                db, earning.partner, [event(quantity=Decimal(80)), event(employee_id="E2", quantity=Decimal(80))]
+            )
+
+        assert [each.points_minor for each in recorded] == [8000, 8000]
+
+    def test_a_duplicate_does_not_count_twice(self, database):
+        again = event(event_id="once", quantity=Decimal(60))
+        with database.write() as db:
+            earning = make_earning(db, document=capped())
+            record(db, earning.partner, [again])
+            duplicate, second = record(db, earning.partner, [again, event(quantity=Decimal(60))])
+
+        assert duplicate.outcome == "duplicate"
+        assert second.points_minor == 4000
+
+    def test_are_kept_with_the_decision(self, database):
+        with database.write() as db:
+            earning = make_earning(db, document=capped())
+            record(db, earning.partner, [event(event_id="1"), event(event_id="2")])
+
+            assert [kept["aggregates"] for kept in facts(db)] == [{"so_far": "0.00"}, {"so_far": "10.00"}]
+
+
+class TestPeriodTotals:
+    def test_keep_kinds_of_periods_apart(self):
+        totals = PeriodTotals(["calendar_month", "calendar_year"])
+        member = account_id(b"p" * 16, "member")
+        totals.add(member, date(2026, 11, 2), 5)
+        totals.add(member, date(2026, 12, 2), 7)
+
+        assert totals.of(member, "calendar_month", date(2026, 11, 30)) == 5
+        assert totals.of(member, "calendar_year", date(2026, 1, 1)) == 12
+        assert totals.of(member, "calendar_year", date(2027, 1, 1)) == 0
+
+
+class TestCodeTables:
+    @pytest.fixture
+    def by_grade(self):
+        """Points by grade, 1 for a grade that the table does not have."""
+        looked_up = {
+            "lookup": ["tests.grade", {"coalesce": [{"var": "grade"}, "-"]}, {"on_miss": "default", "default": "1"}]
+        }
+        points = {"type": "decimal", "scale": 2, "rounding": "half_up", "expr": {"parse_decimal": [looked_up]}}
+        case = {
+            "name": "by grade",
+            "as_of": "2026-11-02",
+            "given": {"grade": "G5"},
+            "code_tables": {"tests.grade": {"G5": "50"}},
+            "expect": {"points": "50.00"},
+        }
+        return rules.accrual_document(
+            inputs={"grade": {"type": "string", "nullable": True}},
+            when=True,
+            outputs={"points": points},
+            cases=[case],
+        )
+
+    def test_translate_what_the_roster_says(self, database, by_grade):
+        with database.write() as db:
+            rules.code_table(db, None, rules.table_document("tests.grade", {"G5": "50"}, partner=None))
+            earning = make_earning(db, document=by_grade)
+            partners.make_member(db, earning.partner, "E2", grade="G9")
+            hit, miss = record(db, earning.partner, [event(event_id="1"), event(event_id="2", employee_id="E2")])
+
+            assert (hit.points_minor, miss.points_minor) == (5000, 100)
+            assert [kept["lookups"] for kept in facts(db)] == [
+                {"tests.grade": {"G5": "50"}},
+                {"tests.grade": {"G9": None}},
+            ]

@@ -1,0 +1,125 @@
+"""The rules of the sample partners: right by all checks, and every row and branch of them met by a case."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from chalicelib.errors import UnknownReference
+from chalicelib.language import compile_ruleset
+from chalicelib.rules import code_tables, documents, rulesets, simulation
+from tests.factories.rules import RULES, code_table, document, live_ruleset
+
+NAMES = sorted(path.stem for path in (RULES / "rulesets").glob("*.json"))
+LAYOUTS = sorted(path.stem for path in (RULES / "layouts").glob("*.json"))
+PARTNER = b"part" * 4
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+class TestEverySample:
+    def test_there_are_the_three_of_the_main_job(self):
+        assert {"aurora-air.accrual", "commerce-cloud.balance", "harbor-hotels.accrual"} <= set(NAMES)
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_is_accepted_with_all_its_cases(self, name):
+        written = document(f"rulesets/{name}")
+
+        assert documents.check(written).envelope.code == name
+        assert len(written["cases"]) >= 2
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_fails_when_any_expected_value_is_changed(self, name):
+        written = document(f"rulesets/{name}")
+        for case in written["cases"]:
+            case["expect"] = {"applies": False} if case["expect"] != {"applies": False} else {"refused": "never"}
+
+        assert not any(result.passed for result in compile_ruleset(written).run_cases())
+
+
+class TestCoverage:
+    @pytest.mark.parametrize("name", ["aurora-air.accrual", "harbor-hotels.accrual"])
+    def test_every_row_of_every_table_is_hit_by_a_case(self, name):
+        written = document(f"rulesets/{name}")
+        results = {result.name for result in compile_ruleset(written).run_cases() if result.passed}
+
+        for table, declared in written["tables"].items():
+            for number in range(len(declared["rows"])):
+                broken = document(f"rulesets/{name}")
+                row = broken["tables"][table]["rows"][number]
+                row[len(declared["in"]) :] = ["7777"] * len(declared["out"])
+                changed = {result.name for result in compile_ruleset(broken).run_cases() if not result.passed}
+                assert changed & results, f"no case notices a change of row {number} of table {table}"
+
+
+class TestAuroraAir:
+    @pytest.mark.parametrize(
+        ("hired", "points"),
+        [("2024-11-01", "100.00"), ("2024-10-31", "125.00"), ("2021-11-01", "125.00"), ("2021-10-31", "150.00")],
+    )
+    def test_tenure_decides_to_the_day(self, hired, points):
+        rule = compile_ruleset(document("rulesets/aurora-air.accrual"))
+        facts = {
+            "event_type": "HOURS",
+            "quantity": Decimal(100),
+            "hire_date": date.fromisoformat(hired),
+            "term_date": None,
+            "points_this_month": Decimal(0),
+        }
+
+        assert rule.decide(facts, as_of=date(2026, 10, 31)) == {"points": Decimal(points)}
+
+
+class TestHarborHotels:
+    @pytest.mark.parametrize(("day", "points"), [("2026-06-30", "20.00"), ("2026-07-01", "21.25")])
+    def test_the_allowance_is_that_of_the_day(self, database, day, points):
+        facts = {
+            "event_type": "ALLOWANCE",
+            "quantity": Decimal(1),
+            "hire_date": date(2020, 3, 1),
+            "grade": "E3",
+            "fte_pct": Decimal(50),
+        }
+        with database.write() as db:
+            code_table(db, PARTNER, document("code-tables/harbor-hotels.grade-allowance"))
+            live_ruleset(db, PARTNER, document("rulesets/harbor-hotels.accrual"))
+            as_of = date.fromisoformat(day)
+            rule = rulesets.timeline(db, "harbor-hotels.accrual", known_at=NOW).on(as_of).compiled
+            tables = code_tables.resolve(db, rule.code_tables, on=as_of)
+
+        assert rule.decide(facts, as_of=as_of, code_tables=tables) == {"points": Decimal(points)}
+
+
+class TestLayouts:
+    """Layouts are rulesets too: saved, versioned, activated and simulated by the same functions."""
+
+    @pytest.mark.parametrize("name", LAYOUTS)
+    def test_are_saved_as_versions(self, database, name):
+        written = document(f"layouts/{name}")
+        owner = None if written["partner"] is None else PARTNER
+        with database.write() as db:
+            for table in documents.check(written).code_tables:
+                code_table(db, PARTNER, document(f"code-tables/{table}"))
+
+            live = live_ruleset(db, owner, written)
+
+        assert (live.kind, live.number) == ("layout", 1)
+
+    def test_cannot_be_saved_before_the_code_tables_that_they_look_up_in(self, database):
+        with database.write() as db, pytest.raises(UnknownReference, match=r"aurora-air\.action"):
+            live_ruleset(db, PARTNER, document("layouts/aurora-air.roster"))
+
+    def test_are_simulated_on_one_line_of_a_file(self, database):
+        with database.write() as db:
+            code_table(db, PARTNER, document("code-tables/aurora-air.event-type"))
+            live = live_ruleset(db, PARTNER, document("layouts/aurora-air.timesheet"))
+            line = dict.fromkeys(documents.compiled(live).inputs) | {
+                "emp_id": "10026",
+                "worked": "11/3/2026",
+                "pay_type": "Regular",
+                "hours": "8.50",
+            }
+
+            simulated = simulation.simulate(db, live, line, as_of=date(2026, 11, 20), aggregates={})
+
+        assert simulated.outcome == "decided"
+        assert (simulated.outputs["event_type"], simulated.outputs["quantity"]) == ("HOURS", Decimal("8.50"))
