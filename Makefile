@@ -30,7 +30,7 @@ $(NODE_TESTS)/node_modules/.installed: $(NODE_TESTS)/package-lock.json
 	  echo "npm is not installed: the contract tests that need it will say so."; \
 	fi
 
-run: setup
+run: .venv/.installed .venv-aws/.installed
 	@./hub up
 
 test: setup

@@ -19,7 +19,7 @@ from chalicelib.files import intake, sweeper
 from chalicelib.points import balances
 from chalicelib.settings import settings
 from chalicelib.storage.engine import database
-from chalicelib.web import clock, logs
+from chalicelib.web import clock, logs, uniform
 
 #: Seconds of a pump's time that are kept back for the batches under way.
 _PUMP_RESERVE_S = 30
@@ -37,6 +37,7 @@ def _blueprints() -> Iterator[Blueprint]:
 
 logs.configure()
 app = Chalice(app_name="interline", configure_logs=False)
+app.register_middleware(uniform.as_problem, "http")
 for blueprint in _blueprints():
     app.register_blueprint(blueprint)
 

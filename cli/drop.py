@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.files import Inbox, receipts_table
+from cli.files import Inbox, receipt_list
 from cli.reporting import REFUSED, AsJson, reporting
 from cli.target import chosen
 
@@ -38,6 +38,6 @@ def drop(
                 )
 
             finished = inbox.follow(going, seen)
-        report.answer(finished.receipt, receipts_table([finished]))
+        report.answer(finished.receipt, receipt_list(finished))
         if not finished.well:
             raise typer.Exit(REFUSED)

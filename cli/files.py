@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from chalicelib.errors import NotFound, Unavailable
 from chalicelib.settings import settings
@@ -121,21 +122,41 @@ class Inbox:
 def receipts_table(finished: list[Finished]) -> Table:
     """One line a receipt."""
     table = Table(title="Receipts", title_justify="left")
-    for column in ("file", "status"):
-        table.add_column(column, overflow="fold")
-    for column in ("rows", "accepted", "rejected", "duplicate", "ignored", "control in", "points posted"):
-        table.add_column(column, justify="right")
+    table.add_column("file", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    for column in ("rows", "accepted", "rejected", "other", "points posted"):
+        table.add_column(column, justify="right", no_wrap=True)
     for one in finished:
-        receipt, style = one.receipt, "" if one.well else "yellow"
-        figures = ("rows_total", "rows_accepted", "rows_rejected", "rows_duplicate", "rows_ignored", "control_in")
+        receipt = one.receipt
+        other = None
+        if receipt.get("rows_total") is not None:
+            other = receipt["rows_duplicate"] + receipt["rows_ignored"]
         table.add_row(
             receipt["object_key"],
-            f"{receipt['status']}: {receipt['reason']}" if receipt.get("reason") else receipt["status"],
-            *(_cell(receipt.get(figure)) for figure in figures),
-            ", ".join(f"{of['points_posted']} {of['program_code']}" for of in receipt.get("programs") or ()),
-            style=style,
+            receipt["status"],
+            *(_cell(value) for value in (receipt.get("rows_total"), receipt.get("rows_accepted"))),
+            *(_cell(value) for value in (receipt.get("rows_rejected"), other)),
+            _points(receipt),
+            style="" if one.well else "yellow",
         )
     return table
+
+
+def receipt_list(finished: Finished) -> Table:
+    """Everything that one receipt says, a line each."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in finished.receipt.items():
+        shown = _points(finished.receipt) if name == "programs" else _cell(value)
+        if shown and shown != "[]":
+            style = "yellow" if name in {"status", "reason", "rows_rejected"} and not finished.well else ""
+            table.add_row(name.replace("_", " "), Text(shown, style=style))
+    return table
+
+
+def _points(receipt: Mapping[str, Any]) -> str:
+    return ", ".join(f"{of['points_posted']} {of['program_code']}" for of in receipt.get("programs") or ())
 
 
 def _cell(value: object) -> str:

@@ -20,26 +20,17 @@ def balance(
     *,
     member: Annotated[str, typer.Argument(help="A member's id (mbr_…), or PARTNER/EMPLOYEE-ID.")],
     as_of: Annotated[str | None, typer.Option(help="The end of a past business day, as 2026-11-20.")] = None,
+    entries: Annotated[int, typer.Option(min=0, max=200, help="How many of the latest entries to show.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a member may spend, holds and will lose next, in each program."""
+    """Show what a member may spend, holds and will lose next, in each program, and the latest entries behind it."""
     with reporting(as_json=as_json) as report:
         client = chosen().client()
-        found = client.get(f"/v1/members/{segment(_member_id(client, member))}/balance", as_of=as_of)
-        table = Table(title=f"{found['employee_id']} ({found['member_id']})", title_justify="left")
-        for column in ("program", "available", "held", "pending", "lifetime", "next expiry"):
-            table.add_column(column, justify="left" if column in {"program", "next expiry"} else "right")
-        for one in found["balances"]:
-            expiry = one["next_expiry"]
-            table.add_row(
-                f"{one['program']} ({one['unit']})",
-                one["available"],
-                one["held"],
-                one["pending"],
-                one["lifetime_earned"],
-                "" if expiry is None else f"{expiry['points']} on {expiry['date']}",
-            )
-        report.answer(found, table if found["balances"] else Text("Nothing was ever earned."))
+        path = f"/v1/members/{segment(_member_id(client, member))}"
+        found = client.get(f"{path}/balance", as_of=as_of)
+        latest = client.get(f"{path}/ledger", limit=entries)["items"] if entries else []
+        shown = [_balances(found), _entries(latest)] if found["balances"] else [Text("Nothing was ever earned.")]
+        report.answer({**found, "latest_entries": latest}, *shown)
 
 
 def lineage(
@@ -60,6 +51,32 @@ def lineage(
         report.answer(found, tree)
         if recompute and _agrees(found) is False:
             raise typer.Exit(REFUSED)
+
+
+def _balances(found: Mapping[str, Any]) -> Table:
+    table = Table(title=f"{found['employee_id']} ({found['member_id']})", title_justify="left")
+    for column in ("program", "available", "held", "pending", "lifetime", "next expiry"):
+        table.add_column(column, justify="left" if column in {"program", "next expiry"} else "right")
+    for one in found["balances"]:
+        expiry = one["next_expiry"]
+        table.add_row(
+            f"{one['program']} ({one['unit']})",
+            one["available"],
+            one["held"],
+            one["pending"],
+            one["lifetime_earned"],
+            "" if expiry is None else f"{expiry['points']} on {expiry['date']}",
+        )
+    return table
+
+
+def _entries(latest: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title="Latest entries (`hub lineage ENTRY` follows one to its source)", title_justify="left")
+    for column in ("entry", "day", "kind", "amount"):
+        table.add_column(column, justify="right" if column == "amount" else "left", no_wrap=True)
+    for one in latest:
+        table.add_row(one["id"], one["business_date"], one["kind"], one["amount"])
+    return table
 
 
 def _member_id(client: HubClient, member: str) -> str:

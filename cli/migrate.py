@@ -7,7 +7,6 @@ import typer
 from rich.text import Text
 
 from chalicelib.settings import read_settings
-from chalicelib.storage.engine import connect_by
 from cli.reporting import AsJson, reporting
 from cli.target import home_path
 from local.home import Home
@@ -20,6 +19,7 @@ def migrate(
 ) -> None:
     """Bring the database of INTERLINE_DATABASE_URL (else the local hub's) to the newest tables."""
     with reporting(as_json=as_json) as report:
+        from chalicelib.storage.engine import connect_by
         from migrations import chain
 
         home = Home.open(home_path())

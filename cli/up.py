@@ -15,7 +15,7 @@ from cli import bundles, samples
 from cli.client import HubClient
 from cli.reporting import AsJson, Report, reporting, show_error
 from cli.target import home_path, s3_options
-from local import console as log_lines
+from local.console import LogView
 from local.home import REPOSITORY, Home
 from local.supervisor import Options, Running, Supervisor
 
@@ -34,17 +34,16 @@ def up(
         for number in _ENDING:
             signal.signal(number, _interrupt)
         home = Home.open(home_path())
-        supervisor = Supervisor(
-            home,
-            Options(port, processes),
-            os.environ,
-            lambda source, line: log_lines.show(report.console, source, line),
-        )
+        log = LogView(report.console)
+        supervisor = Supervisor(home, Options(port, processes), os.environ, log.show)
         try:
+            # Until the hub is there for people, its log is of what it does to itself.
+            log.quiet = True
             with report.console.status("Starting …"):
                 running = supervisor.start()
             _announce(report, home, running)
             _first_start(report, home, running, with_samples=not empty)
+            log.quiet = False
             supervisor.watch()
         except KeyboardInterrupt:
             report.console.print("Stopping …")

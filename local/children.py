@@ -16,7 +16,7 @@ from chalicelib.errors import Unavailable
 from local.home import REPOSITORY
 from local.processes import Identity, end
 
-_POLL_S = 0.05
+_POLL_S = 0.1
 _LINES_KEPT = 20
 _LAST_LINES_S = 1.0
 

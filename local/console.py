@@ -10,6 +10,8 @@ from rich.text import Text
 _LEVELS = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 _SOURCES = {"gateway": "cyan", "workers": "magenta", "aws": "blue", "commerce-cloud": "bright_black", "hub": "white"}
 _SAID_ELSEWHERE = frozenset({"time", "level", "logger", "message", "stack", "source"})
+_FIRST = ("route", "status", "duration_ms", "handler", "partner", "layout", "object_key", "state")
+_LAST = ("actor", "key_id", "correlation_id")
 _VALUE_MAX = 160
 
 
@@ -29,20 +31,41 @@ def render(source: str, line: str) -> Text | None:
     level = str(record.get("level", "INFO")).upper()
     _prefix(text, _clock(record), level, source)
     text.append(str(record.get("message", "")), style="bold" if level in {"ERROR", "CRITICAL"} else "")
-    for name, value in record.items():
+    for name in sorted(record, key=_place):
+        value = record[name]
         if name not in _SAID_ELSEWHERE and value is not None and value != "":
             text.append(f"  {name}=", style="dim")
-            text.append(_short(value))
+            text.append(_short(value), style="dim" if name in _LAST else "")
     for frame in record.get("stack") or ():
         text.append(f"\n{frame}", style="red")
     return text
 
 
-def show(console: Console, source: str, line: str) -> None:
-    """Print a line that a process wrote, if there is anything on it."""
-    text = render(source, line)
-    if text is not None:
-        console.print(text, soft_wrap=True, highlight=False)
+class LogView:
+    """The log on a console; while ``quiet``, ordinary events are left out."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.quiet = False
+
+    def show(self, source: str, line: str) -> None:
+        """Print a line that a process wrote, if there is anything on it."""
+        if self.quiet and _is_ordinary(line):
+            return
+        text = render(source, line)
+        if text is not None:
+            self._console.print(text, soft_wrap=True, highlight=False)
+
+
+def _is_ordinary(line: str) -> bool:
+    return '"level":"INFO"' in line or '"level": "INFO"' in line
+
+
+def _place(name: str) -> tuple[int, int]:
+    """Where a field stands: what a person looks for first, long identifiers last."""
+    if name in _FIRST:
+        return 0, _FIRST.index(name)
+    return (2, _LAST.index(name)) if name in _LAST else (1, 0)
 
 
 def _prefix(text: Text, clock: str, level: str, source: str) -> None:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from chalicelib.settings import Settings
 from chalicelib.storage import aws
 from local.home import REPOSITORY, Home, write_private
+from local.outside import store
 
 BUCKETS = ("hub-in", "hub-archive", "hub-out", "hub-reject")
 QUEUES = ("files", "deliveries")
@@ -43,8 +44,7 @@ def provision(configured: Settings, seed: Mapping[str, Any]) -> None:
 def seed(home: Home, *, commerce_cloud_url: str, manifests: Path = MANIFESTS) -> dict[str, Any]:
     """The secrets of this home: made once with fresh random keys, then read from its ``secrets.json``.
 
-    There is one for every target of the partners' manifests. The local Commerce Cloud's address is in them and is
-    renewed each time, because its port may change.
+    There is one for every target of the partners' manifests, for the local Commerce Cloud, whose port may change.
     """
     known: dict[str, Any] = json.loads(home.secrets.read_text()) if home.secrets.exists() else {}
     wanted = dict(known)
@@ -52,14 +52,9 @@ def seed(home: Home, *, commerce_cloud_url: str, manifests: Path = MANIFESTS) ->
         key = {"encrypt": secrets.token_hex(32), "index": secrets.token_hex(32)}
         wanted["data-key"] = {"current": "1", "keys": {"1": key}}
     for name in sorted({"commerce-cloud"} | _target_secrets(manifests)):
-        store = known.get(f"target/{name}") or {
-            "client_id": f"interline-{name}",
-            "client_secret": secrets.token_urlsafe(24),
-        }
-        # A developer may have put the address of a real sandbox there: that one stays.
-        if str(store.get("base_url", _LOCAL)).startswith(_LOCAL):
-            store |= _commerce_cloud(commerce_cloud_url)
-        wanted[f"target/{name}"] = store
+        # A developer may have put a real sandbox's address and credentials there: those stay.
+        if str(known.get(f"target/{name}", {}).get("base_url", _LOCAL)).startswith(_LOCAL):
+            wanted[f"target/{name}"] = _commerce_cloud(commerce_cloud_url)
     if wanted != known:
         write_private(home.secrets, json.dumps(wanted, indent=2) + "\n")
     return wanted
@@ -74,7 +69,12 @@ def _target_secrets(manifests: Path) -> set[str]:
 
 
 def _commerce_cloud(url: str) -> dict[str, str]:
-    return {"base_url": f"{url}/customer/customers/v1", "token_url": f"{url}/dwsso/oauth2/access_token"}
+    return {
+        "client_id": store.CLIENT_ID,
+        "client_secret": store.CLIENT_SECRET,
+        "base_url": url + store.API_PATH,
+        "token_url": url + store.TOKEN_PATH,
+    }
 
 
 def _bucket(name: str) -> None:

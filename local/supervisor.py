@@ -73,9 +73,10 @@ class Supervisor:
             self._remember(pid=os.getpid(), url=self._url)
             self._start_on_free_port("aws", _AWS_PORT, self._aws)
             self._start_on_free_port("commerce-cloud", _COMMERCE_CLOUD_PORT, self._commerce_cloud)
+            # The gateway loads while the rest is prepared; it says that it is not ready until then.
+            self._launch(self._gateway())
             prepared = self._prepare()
-            for command in (self._gateway(), self._workers()):
-                self._launch(command)
+            self._launch(self._workers())
             for child in self._children.values():
                 child.wait_until_ready(_READY_S)
         except BaseException:

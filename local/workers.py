@@ -17,6 +17,8 @@ from types import FrameType
 
 from chalice.app import Chalice
 
+from chalicelib.errors import InterlineError
+from chalicelib.settings import settings
 from chalicelib.web import logs
 from local.event_sources import QueuePoller, Timings, queue_sources, run_schedule, schedule_sources
 
@@ -41,6 +43,22 @@ def run(app: Chalice, timings: Timings, stopping: threading.Event) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def _recover(stopping: threading.Event) -> None:
+    """Queue again what the last hub of this home left unfinished, at once and when the leases it held have ended."""
+    from chalicelib.files import sweeper
+    from chalicelib.storage.engine import database
+    from chalicelib.web import clock
+
+    for wait_s in (0, settings().file_lease_s + 1):
+        if stopping.wait(wait_s):
+            return
+        try:
+            sweeper.sweep(database(), clock=clock.now, grace_s=0)
+        except InterlineError as error:
+            # The schedule of the same name tries again within a minute.
+            log.warning("Unfinished files could not be looked for.", extra={"code": error.code})
 
 
 def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
@@ -73,6 +91,7 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, stop)
     # Ctrl-C reaches every process of the terminal; the supervisor decides when this one stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _thread("recovery", partial(_recover, stopping)).start()
     run(app.app, Timings(chosen.handler_timeout, chosen.visibility, chosen.visibility / 3), stopping)
 
 

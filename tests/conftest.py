@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,6 +121,13 @@ def database(request: pytest.FixtureRequest) -> Database:
 @pytest.fixture
 def aws() -> Iterator[None]:
     """AWS as moto plays it: the hub's buckets, queues and the data key. The way of real S3 clients is in tests/api."""
+    with played_aws():
+        yield
+
+
+@contextmanager
+def played_aws() -> Iterator[None]:
+    """What ``aws`` gives, for as long as the block lasts."""
     from moto import mock_aws
 
     with mock_aws():

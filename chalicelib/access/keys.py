@@ -186,12 +186,16 @@ def rotate(
 ) -> tuple[ApiKey, str]:
     """A new key like this one, and its text; the old one stays valid for ``overlap`` (at most 30 days).
 
-    Raises NotFound, NotPermitted when the key has rights that ``granted_by`` lacks, InvalidInput for the overlap, and
+    Without ``keys:admin`` only one's own keys: a user's by the user, a partner's by a key of the partner. Raises
+    NotFound, NotPermitted also when the key has rights that ``granted_by`` lacks, InvalidInput for the overlap, and
     Conflict (``key_not_current``) when the key is revoked, expired or replaced already.
     """
     if not timedelta(0) <= overlap <= OVERLAP_MAX:
         raise InvalidInput(f"The overlap is between 0 and {OVERLAP_MAX.days} days.", code="overlap_out_of_range")
     old = find(db, key_id, partner_id=granted_by.partner_id)
+    if Scope.KEYS_ADMIN not in granted_by.scopes and old.user_id != granted_by.user_id:
+        # Whoever gets the secret acts in its owner's name.
+        raise NotPermitted("Only keys of your own can be rotated.", code="not_own_key")
     _within(old.scopes, granted_by.scopes, "your own key")
     if old.expires_at is not None and old.expires_at <= now:
         raise Conflict("The key has expired: create another.", code="key_not_current")

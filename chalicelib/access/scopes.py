@@ -27,7 +27,7 @@ class Scope(StrEnum):
     RULES_WRITE = "rules:write"
     USERS_ADMIN = "users:admin"
     KEYS_ADMIN = "keys:admin"
-    #: Exchange the secret of keys that one may see and whose rights one has.
+    #: Exchange the secret of one's own keys.
     KEYS_ROTATE = "keys:rotate"
     AUDIT_READ = "audit:read"
 

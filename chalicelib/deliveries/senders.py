@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 KEPT_MAX: Final = 256
 CONNECTIONS_MAX: Final = 64
+ADDRESSES: Final = ("base_url", "token_url")
 
 _kept: OrderedDict[str, Connector] = OrderedDict()
 _lock = threading.Lock()
@@ -25,15 +26,18 @@ _client: "httpx.Client | None" = None
 def connector(found: Target) -> Connector:
     """The connector of a target, kept as long as its configuration and its secret stay the same.
 
+    Addresses in the secret win over the manifest's: so one manifest serves test systems and production.
     Raises NotFound when there is no such secret, InvalidInput when it or the configuration does not fit, Unavailable
     when the secrets store does not answer.
     """
-    credentials = {name: str(value) for name, value in secrets.get(settings().secret(found.secret_name)).items()}
-    key = json.dumps([found.id.hex(), found.config, found.timeout_s, credentials], sort_keys=True)
+    secret = {name: str(value) for name, value in secrets.get(settings().secret(found.secret_name)).items()}
+    credentials = {name: value for name, value in secret.items() if name not in ADDRESSES}
+    config = dict(found.config) | {name: secret[name] for name in ADDRESSES if name in secret}
+    key = json.dumps([found.id.hex(), config, found.timeout_s, credentials], sort_keys=True)
     with _lock:
         if key not in _kept:
             limits = Limits(found.batch_max, found.inflight_max, found.timeout_s, found.attempts_max)
-            _kept[key] = connectors.build(found.connector, found.config, credentials, _http(), limits=limits)
+            _kept[key] = connectors.build(found.connector, config, credentials, _http(), limits=limits)
             while len(_kept) > KEPT_MAX:
                 _kept.popitem(last=False)
         _kept.move_to_end(key)

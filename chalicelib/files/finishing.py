@@ -21,7 +21,7 @@ from chalicelib.settings import settings
 from chalicelib.storage import objects
 from chalicelib.storage.engine import Database
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 #: States whose object is set aside for its sender and operators.
 _SET_ASIDE = frozenset({"quarantined", "broken"})
 
@@ -45,7 +45,7 @@ def finish(holding: Holding) -> None:
             answer_again(holding.database, changed)
     _empty_inbox(file)
     holding.run(_closed)
-    _log.info("file %s of %s is %s", file.shown_name, file.place, file.state)
+    _log.info("A file is finished.", extra={"file_id": file.public_id, "state": file.state, "code": file.reason_code})
 
 
 def answer(database: Database, file: InboundFile) -> None:
@@ -100,7 +100,7 @@ def _empty_inbox(file: InboundFile) -> None:
             objects.delete(file.bucket, key, etag=etag)
         except Conflict:
             # Another content has taken the name: it is a file of its own and has its own notification.
-            _log.info("%s was replaced meanwhile and stays in the inbox", key)
+            _log.info("An object was replaced meanwhile and stays in the inbox.", extra={"object_key": key})
 
 
 def _objects_of(file: InboundFile) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ from chalicelib.storage import objects, queues
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import raw_id
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 QUEUE = "files"
 
 
@@ -66,7 +66,7 @@ def _continue(
         with database.read() as db:
             file = load(db, file_id)
     except NotFound:
-        _log.warning("a message names file %s, which does not exist", message["continue"])
+        _log.warning("A message names a file that does not exist.", extra={"file_id": message["continue"]})
         return
     if file.finished_at is not None:
         if file.receipt_written < file.receipt_revision:
@@ -115,7 +115,7 @@ def _work(
     try:
         _advance(holding)
     except TurnLost:
-        _log.info("file %s is in other hands", holding.file.public_id)
+        _log.info("A file is in other hands.", extra={"file_id": holding.file.public_id})
         return
     except TimeShort:
         _let_go(holding, blameless=True)

@@ -13,7 +13,7 @@ from chalicelib.files.turns import Turn
 from chalicelib.partners import members
 from chalicelib.partners.directory import Partner
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _REASON_LENGTH_MAX = 500
 
 
@@ -27,7 +27,7 @@ def _settle(db: Connection, turn: Turn, partner: Partner, now: datetime) -> Turn
     turns.lock(db, turn)
     breaks = conserving.breaks(db, file)
     if breaks:
-        _log.error("file %s is broken: %s", file.public_id, "; ".join(breaks))
+        _log.error("The figures of a file do not add up.", extra={"file_id": file.public_id, "count": len(breaks)})
         reason = f"The figures of this file do not add up ({'; '.join(breaks)}); an engineer has to look at it."
         values = {"state": "broken", "reason_code": "not_conserved", "reason": reason[:_REASON_LENGTH_MAX]}
         return turns.write(db, turn, values, now=now)

@@ -177,7 +177,7 @@ class Translator:
         if not refusal.faults:
             return self._refused(refusal.code, None, refusal.message)
         fault = refusal.faults[0]
-        return self._refused(fault.code, fault.pointer, fault.message)
+        return self._refused(fault.code, fault.pointer, f"{fault.message}.")
 
     def _empty(self, field: str) -> RowRefused:
         message = f"No value is left for `{field}`, which is required."

@@ -170,10 +170,9 @@ def _facts_used(parts: Parts, nodes: list[Node]) -> dict[str, FactUse]:
     for name in used:
         declared = parts.inputs.get(name)
         facts[name] = (
-            FactUse(DECIMAL)
+            FactUse()
             if declared is None
             else FactUse(
-                declared.of,
                 nullable=declared.nullable,
                 optional=not declared.required,
                 empty_is_null=declared.empty_is_null and declared.of.kind is Kind.STRING,
@@ -223,7 +222,7 @@ def _fixed(node: Node, scale: int, rounding: str | None) -> Node:
     def call(number: Decimal | None) -> Decimal | None:
         return None if number is None else quantize(number, step) or nought
 
-    function = Function("fixed", call, Form.FIXED, data=(quantize, step, nought), takes_null=True)
+    function = Function("fixed", call, Form.FIXED, data=(quantize, step, nought))
     return Apply(node.pointer, node.type, function, (node,))
 
 
@@ -252,7 +251,7 @@ def _one_of(values: frozenset[str]) -> Function:
             return text
         raise Refusal("not_in_values", "the text is not a value of the output")
 
-    return Function("one_of", call, takes_null=True)
+    return Function("one_of", call)
 
 
 def _to_integer(number: Decimal | None) -> int | None:
@@ -263,4 +262,4 @@ def _to_integer(number: Decimal | None) -> int | None:
     return int(number)
 
 
-_TO_INTEGER = Function("integer", _to_integer, takes_null=True)
+_TO_INTEGER = Function("integer", _to_integer)

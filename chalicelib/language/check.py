@@ -336,4 +336,4 @@ def _field_of(value: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any
 
 _FIELD = Function("field", _field_of, Form.SUBSCRIPT)
 _TO_DECIMAL = Function("decimal", Decimal)
-_NULL_TO_DECIMAL = Function("decimal", lambda value: None if value is None else Decimal(value), takes_null=True)
+_NULL_TO_DECIMAL = Function("decimal", lambda value: None if value is None else Decimal(value))

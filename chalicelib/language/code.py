@@ -1,7 +1,8 @@
 """The generated program as a tree of the few constructs that can be emitted; nothing else can be said in it.
 
 There is no attribute access, no literal but ``None``, no loop, no import and no text of a rule: constants and functions
-are ``Bound`` names, which the loader gives their values.
+are ``Bound`` names, which the loader gives their values. Nodes are compared by identity, and not frozen: a cold start
+pays for every method that a dataclass generates.
 """
 
 from collections.abc import Iterator
@@ -9,26 +10,26 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Local:
     """A parameter or variable of the function."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Bound:
     """A constant or function that the loader provides."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Null:
     """``None``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Call:
     """``function(arguments)``."""
 
@@ -36,7 +37,7 @@ class Call:
     arguments: tuple["Expr", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Subscript:
     """``container[key]``."""
 
@@ -44,7 +45,7 @@ class Subscript:
     key: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Compare:
     """``a < b`` or a chain of it."""
 
@@ -52,7 +53,7 @@ class Compare:
     operands: tuple["Expr", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Joined:
     """``a and b`` or ``a or b``."""
 
@@ -60,14 +61,14 @@ class Joined:
     operands: tuple["Expr", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Not:
     """``not a``."""
 
     operand: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Is:
     """``a is b``."""
 
@@ -75,7 +76,7 @@ class Is:
     right: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Contained:
     """``item in container``."""
 
@@ -83,7 +84,7 @@ class Contained:
     container: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Ternary:
     """``value if condition else otherwise``."""
 
@@ -92,7 +93,7 @@ class Ternary:
     otherwise: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Display:
     """``[a, b]``, or ``(a, b)`` when it is a ``pair``."""
 
@@ -100,14 +101,14 @@ class Display:
     pair: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Record:
     """``{key: value}``."""
 
     entries: tuple[tuple[Bound, "Expr"], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Assign:
     """``target = value``."""
 
@@ -115,7 +116,7 @@ class Assign:
     value: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class If:
     """``if condition: then``, and ``else: otherwise`` when there is one."""
 
@@ -124,21 +125,21 @@ class If:
     otherwise: tuple["Stmt", ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Return:
     """``return value``."""
 
     value: "Expr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Do:
     """A call for its effect: to refuse the record."""
 
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Attempt:
     """``try: body``, and on one of the exceptions ``failures`` the ``rescue``."""
 
@@ -151,7 +152,7 @@ Expr = Local | Bound | Null | Call | Subscript | Compare | Joined | Not | Is | C
 Stmt = Assign | If | Return | Do | Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Routine:
     """``def name(parameters): body``."""
 

@@ -218,7 +218,7 @@ class _Lowering:
         arguments = tuple(self.expr(argument, block) for argument in node.arguments)
         match function.form:
             case Form.COMPARE:
-                return code.Compare(function.symbol, arguments)
+                return self._comparison(function.symbol, arguments, block)
             case Form.NOT:
                 return code.Not(arguments[0])
             case Form.IS_NULL:
@@ -234,6 +234,12 @@ class _Lowering:
             case Form.TABLE:
                 return self._table(node, arguments)
         return code.Call(self.bound(function.call, "op"), arguments)
+
+    def _comparison(self, symbol: str, operands: tuple[Expr, ...], block: Block) -> Expr:
+        if len(operands) > 2:
+            # Python's chain would not evaluate what follows a false link, and so not refuse the record.
+            operands = tuple(self.named(operand, block) for operand in operands)
+        return code.Compare(symbol, operands)
 
     def _fold(self, node: Apply, block: Block) -> Expr:
         join = self.bound(node.function.data, "op")

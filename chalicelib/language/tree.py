@@ -1,7 +1,11 @@
-"""The typed program between the checker and its two readers: the compiler (lower) and the interpreter (interpret)."""
+"""The typed program between the checker and its two readers: the compiler (lower) and the interpreter (interpret).
+
+Nodes are compared by identity and never changed; they are not frozen, because a cold start pays for every method that a
+dataclass generates.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -23,7 +27,7 @@ class Form(Enum):
     FIXED = "fixed"  # ``data`` is (quantize, unit, zero)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Function:
     """An operator with its constants bound. ``call`` raises ``Refusal`` or an ``ArithmeticError`` for no value."""
 
@@ -32,11 +36,9 @@ class Function:
     form: Form = Form.CALL
     symbol: str = ""
     data: Any = None
-    # Arguments may be null and the function handles it.
-    takes_null: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """A typed expression; ``pointer`` is its place in the document."""
 
@@ -44,28 +46,28 @@ class Node:
     type: Type
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Const(Node):
     """A constant."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Fact(Node):
     """An input, an aggregate or ``as_of``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Shared(Node):
     """A ``let`` or the row hit in a table: computed at most once, and only if it is needed."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Apply(Node):
     """A function of arguments that are all evaluated."""
 
@@ -73,21 +75,21 @@ class Apply(Node):
     arguments: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Every(Node):
     """``and``: evaluated from the left up to the first false."""
 
     arguments: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Either(Node):
     """``or``: evaluated from the left up to the first true."""
 
     arguments: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Choice(Node):
     """``if``: the first arm whose condition holds, else ``otherwise``."""
 
@@ -95,21 +97,21 @@ class Choice(Node):
     otherwise: Node
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FirstValue(Node):
     """``coalesce``: the first argument that is not null."""
 
     arguments: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Sequence(Node):
     """A list built from expressions."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Lookup(Node):
     """``key`` in a code table; on a miss ``default``, or a refusal when there is none."""
 
@@ -122,7 +124,6 @@ class Lookup(Node):
 class FactUse:
     """How a record's fact is loaded. ``optional``: it may be absent. ``nullable``: it may be null."""
 
-    type: Type
     nullable: bool = False
     optional: bool = False
     empty_is_null: bool = False
@@ -142,7 +143,6 @@ class Program:
     condition: Node | None
     outputs: Mapping[str, Node]
     holds: bool = True
-    personal: frozenset[str] = field(default_factory=frozenset)
 
 
 AS_OF = "as_of"

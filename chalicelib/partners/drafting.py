@@ -89,7 +89,7 @@ def draft_on_state(held: Held, said: Sequence[Entry], *, today: date) -> Draft:
     live: dict[date, Entry] = {}
     _take(draft, live, said)
     left = held.term_date if held.status == "terminated" else None
-    since = None if held.status == "terminated" else Span(max(held.effective_date, held.hire_date), None, state)
+    since = None if held.status == "terminated" else Span(held.effective_date, None, state)
     entries = _in_order(live)
     draft.course = spans(entries, since=since, left=left)
     draft.since = first_difference([] if since is None else [since], draft.course)

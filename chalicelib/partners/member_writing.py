@@ -37,7 +37,6 @@ _ENTRY: Final = (
     "country",
     "attributes",
     "content_hash",
-    "personal",
 )
 _STATE: Final = (
     "status",
@@ -106,10 +105,13 @@ def lock(db: Connection, partner_id: bytes, employee_ids: Sequence[str]) -> dict
     return held
 
 
-def live_entries(db: Connection, member_ids: Sequence[bytes]) -> dict[bytes, list[Entry]]:
-    """The entries of these members that no later revision has superseded, by effective date."""
+def live_entries(db: Connection, member_ids: Sequence[bytes], *, sealed: bool = False) -> dict[bytes, list[Entry]]:
+    """The entries of these members that no later revision has superseded, by effective date.
+
+    ``sealed``: with the encrypted personal fields, which only a writer needs.
+    """
     found: dict[bytes, list[Entry]] = defaultdict(list)
-    columns = [member_history.c[name] for name in _ENTRY]
+    columns = [member_history.c[name] for name in (*_ENTRY, "personal")[: None if sealed else -1]]
     for chunk in bulk.in_chunks(sorted(member_ids)):
         rows = db.execute(
             select(member_history.c.member_id, *columns)
@@ -143,7 +145,7 @@ def _draft(db: Connection, known: Mapping[str, tuple[Held, Sequence[Entry]]], to
             drafts.append(Draft(held.id, held.employee_id, held, duplicates=list(entries)))
         else:
             rest.append((held, entries))
-    histories = live_entries(db, [held.id for held, _ in rest])
+    histories = live_entries(db, [held.id for held, _ in rest], sealed=True)
     drafts += [drafting.draft_on_history(held, histories[held.id], entries, today=today) for held, entries in rest]
     return drafts
 

@@ -104,13 +104,16 @@ def mark_seen(db: Connection, partner_id: bytes, employee_ids: Collection[str], 
 def absent(db: Connection, partner_id: bytes, file_id: bytes, *, on: date | None = None) -> list[str]:
     """The employee ids, in order, of active members that the snapshot file did not name.
 
-    ``on`` is the snapshot's effective date: whom a later row speaks about is not judged by it.
+    ``on`` is the snapshot's effective date: whom a later row speaks about, or who has left by then, is not among them.
     """
     unseen = member.c.seen_in.is_(None) | (member.c.seen_in != file_id)
-    query = select(member.c.employee_id).where(member.c.partner_id == partner_id, member.c.status == "active", unseen)
+    query = _BY_EMPLOYEE.where(member.c.partner_id == partner_id, member.c.status == "active", unseen)
     if on is not None:
         query = query.where(member.c.effective_date <= on)
-    return list(db.execute(query.order_by(member.c.employee_id)).scalars())
+    refs = [_ref(row) for row in db.execute(query.order_by(member.c.employee_id))]
+    if on is not None:
+        refs = [ref for ref in as_of(db, refs, on) if ref.status == "active"]
+    return [ref.employee_id for ref in refs]
 
 
 def terminate_absent(
@@ -126,8 +129,6 @@ def terminate_absent(
     batch = member_writing.Batch(partner, (), (), file_id, caller, now)
     said: dict[str, list[Entry]] = {}
     for number, held in member_writing.lock(db, partner.id, missing).items():
-        if held.status != "active":
-            continue
         entry = held.entry()
         [entry.id] = new_ids(1)
         entry.revision, entry.action, entry.term_date = 1, "terminate", None
@@ -178,7 +179,8 @@ def by_employee_on(
         if ref is None:
             continue
         later = ref.next_effective_date
-        if ref.effective_date <= day and (later is None or day < later) and ref.status == "active":
+        since = max(ref.effective_date, ref.hire_date)
+        if since <= day and (later is None or day < later) and ref.status == "active":
             found[employee_id, day] = ref
         else:
             other.append((ref, day))

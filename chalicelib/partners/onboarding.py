@@ -64,19 +64,29 @@ class BundleRefused(InvalidInput):
 
 
 def apply(
-    db: Connection, bundle: Mapping[str, Any], *, code: str | None = None, dry_run: bool, caller: Caller, now: datetime
+    db: Connection,
+    bundle: Mapping[str, Any],
+    *,
+    code: str | None = None,
+    shared: bool = True,
+    dry_run: bool,
+    caller: Caller,
+    now: datetime,
 ) -> Plan:
     """Make the partner what the bundle says: ``{"manifest", "layouts", "rulesets", "code_tables"}``.
 
     Documents were read by ``language.parse_json``. What the bundle leaves out stays as it is. A ruleset decides from
     its ``effective.from`` on, else from the first day of the programs that use it; a layout or mapping always.
-    ``code``, when given, is the partner the bundle must be about. Raises BundleRefused.
+    ``code``, when given, is the partner the bundle must be about; ``shared`` False refuses documents that other
+    partners use as well. Raises BundleRefused.
     """
     report = Report()
     examined = examine(bundle, report=report)
     if examined is not None:
         if code is not None and examined.manifest.code != code:
             report.add("/manifest/code", "other_partner", "not the partner of the path", expected=code, found="another")
+        for document in (*examined.code_tables, *examined.rules) if not shared else ():
+            _examine_owner(document, report)
         # Whoever applies bundles of one partner at once takes turns here.
         known = _locked(db, examined.manifest.code)
         _examine_against(db, examined, known, report)
@@ -128,6 +138,17 @@ def _examine_against(db: Connection, bundle: Bundle, known: Partner | None, repo
                 found=name,
                 suggestion=nearest(name, tables),
             )
+
+
+def _examine_owner(document: Document, report: Report) -> None:
+    if document.shared:
+        report.add(
+            f"{document.pointer}/partner",
+            "shared_document",
+            "every partner uses this document: who is bound to one partner cannot change it",
+            expected="a document of the partner",
+            found="null",
+        )
 
 
 def _fixed(pointer: str, before: object, after: object, report: Report) -> None:

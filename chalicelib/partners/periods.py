@@ -34,22 +34,21 @@ def reconciled(stored: Sequence[Period], wanted: Sequence[tuple[date, date | Non
     rest = list(wanted)
     eve = since - _DAY
     for period in stored:
-        if period.since >= since or (period.until is not None and period.until < eve):
-            continue
-        until: date | None = eve
-        if rest and rest[0][0] == since:
-            until = rest.pop(0)[1]
-        if until != period.until:
-            changes.ends.append((period.id, until))
+        if period.since < since and (period.until is None or period.until >= eve):
+            until = rest.pop(0)[1] if rest and rest[0][0] == since else eve
+            _end(changes, period, until)
     later = {period.since: period for period in stored if period.since >= since}
     for start, until in rest:
         known = later.pop(start, None)
         if known is None:
             changes.added.append((start, until))
-        elif known.until != until:
-            changes.ends.append((known.id, until))
+        else:
+            _end(changes, known, until)
     for period in later.values():
-        void = period.since - _DAY
-        if period.until != void:
-            changes.ends.append((period.id, void))
+        _end(changes, period, period.since - _DAY)
     return changes
+
+
+def _end(changes: Changes, period: Period, until: date | None) -> None:
+    if period.until != until:
+        changes.ends.append((period.id, until))

@@ -227,7 +227,9 @@ def spans(entries: Iterable[Entry], *, since: Span | None = None, left: date | N
             last_day = None
         first = False
         _cut(found, start - _DAY if last_day is None else min(start - _DAY, last_day))
-        start = max(start, entry.hire_date)
+        if not found or found[-1].until != start - _DAY:
+            # Nobody works before the first day; within an employment another hire date moves nothing.
+            start = max(start, entry.hire_date)
         if last_day is None or start <= last_day:
             found.append(Span(start, last_day, entry))
     return found

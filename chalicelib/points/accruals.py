@@ -16,13 +16,12 @@ from chalicelib.access.caller import Caller
 from chalicelib.errors import Broken, Unavailable
 from chalicelib.language import DecisionRefused, InputRefused
 from chalicelib.partners import programs
-from chalicelib.partners.directory import Partner
 from chalicelib.partners.models import program
 from chalicelib.partners.provenance import RowSource
 from chalicelib.points import accounts, aggregates, deciding, ledger, screening
 from chalicelib.points.accounts import Locked
 from chalicelib.points.deciding import Bench, PointsRefused
-from chalicelib.points.events import FIELDS, NewAccrual, Outcome, Recorded, content_hash, rejected
+from chalicelib.points.events import FIELDS, Earner, NewAccrual, Outcome, Recorded, content_hash, rejected
 from chalicelib.points.ledger import Earning
 from chalicelib.points.models import accrual_event
 from chalicelib.points.screening import Question
@@ -56,7 +55,7 @@ class _Decided(NamedTuple):
 class _Batch:
     """One call of ``record``: the events, and what has become of each so far."""
 
-    partner: Partner
+    partner: Earner
     events: Sequence[NewAccrual]
     sources: Sequence[RowSource]
     caller: Caller
@@ -71,17 +70,18 @@ class _Batch:
 
 def record(
     db: Connection,
-    partner: Partner,
+    partner: Earner,
     events: Sequence[NewAccrual],
     *,
     sources: Sequence[RowSource],
     caller: Caller,
     now: datetime,
 ) -> list[Recorded]:
-    """Decide and post each event; one outcome per event, in order, and a refused event does not touch the others.
+    """Decide and post each event of an active partner; one outcome per event, in order.
 
-    The same event id with the same content is a duplicate and carries the original's points; with other content it is
-    rejected. Raises nothing for bad events; Unavailable when other writers overtook the batch too often.
+    A refused event does not touch the others. The same event id with the same content is a duplicate and carries the
+    original's points; with other content it is rejected. Raises nothing for bad events; Unavailable when other writers
+    overtook the batch too often.
     """
     batch = _Batch(partner, events, sources, caller, now)
     for index, event in enumerate(events):

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 from json import JSONEncoder
-from typing import Final, Literal, NamedTuple, TypedDict
+from typing import Final, Literal, NamedTuple, Protocol, TypedDict
 
 #: The longest event id that the hub keeps.
 EVENT_ID_LENGTH_MAX = 100
@@ -13,6 +13,15 @@ EVENT_TYPE_LENGTH_MAX = 20
 #: The largest quantity of one event, and decimals that count.
 QUANTITY_MAX = Decimal(10) ** 12
 QUANTITY_SCALE = 6
+
+
+class Earner(Protocol):
+    """Whose events they are: a partner, of which only the id matters here."""
+
+    @property
+    def id(self) -> bytes:
+        """The partner's id."""
+        ...
 
 
 class NewAccrual(TypedDict):

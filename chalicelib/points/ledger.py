@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.deliveries import outbox
@@ -215,7 +215,7 @@ _OPEN_LOTS = (
     )
     .order_by(lot.c.expires_on, lot.c.id)
 )
-_FIRST_OPEN_LOTS = _OPEN_LOTS.limit(_LOTS_READ)
+_FIRST_OPEN_LOTS = _OPEN_LOTS.limit(bindparam("lots", type_=Integer()))
 _EARLIER = select(transfer.c.id, transfer.c.account_id, transfer.c.entry_no, transfer.c.amount_minor).where(
     transfer.c.source_id == bindparam("source_id"), transfer.c.kind == bindparam("kind")
 )
@@ -244,9 +244,10 @@ def _take(db: Connection, holder: Locked, amount_minor: int, day: date) -> tuple
     """The lots to take the amount from, first expiring first, and the lots' rows with what remains in them."""
     # What is held must stay covered, so the spend is refused unless the lots suffice for both.
     needed = amount_minor + holder.debits_pending
-    found = db.execute(_FIRST_OPEN_LOTS, {"account_id": holder.id, "day": day}).all()
+    given = {"account_id": holder.id, "day": day}
+    found = db.execute(_FIRST_OPEN_LOTS, {**given, "lots": _LOTS_READ}).all()
     if len(found) == _LOTS_READ and sum(row[1] for row in found) < needed:
-        found = db.execute(_OPEN_LOTS, {"account_id": holder.id, "day": day}).all()
+        found = db.execute(_OPEN_LOTS, given).all()
     if sum(row[1] for row in found) < needed:
         raise InsufficientPoints("The account has fewer points available than this spend needs.")
     taken: list[Taken] = []

@@ -58,6 +58,7 @@ accrual_event = table(
     Column("correlation_id", code(64), nullable=False),
     Column("received_at", Microseconds, nullable=False),
     UniqueConstraint("partner_id", "event_id"),
+    Index(None, "partner_id", "seq"),
     Index(None, "account_id", "event_date"),
     Index(None, "source_file_id", "row_no"),
 )

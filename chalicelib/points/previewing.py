@@ -10,10 +10,9 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.errors import Unprocessable
 from chalicelib.language import DecisionRefused, InputRefused
-from chalicelib.partners.directory import Partner
 from chalicelib.points import aggregates, deciding, screening
 from chalicelib.points.deciding import Bench, PointsRefused, Proof
-from chalicelib.points.events import NewAccrual, Recorded
+from chalicelib.points.events import Earner, NewAccrual, Recorded
 from chalicelib.rules.rulesets import LiveVersion
 
 
@@ -28,7 +27,7 @@ class Preview:
 
 
 def preview(
-    db: Connection, partner: Partner, event: NewAccrual, *, version: LiveVersion | None = None, now: datetime
+    db: Connection, partner: Earner, event: NewAccrual, *, version: LiveVersion | None = None, now: datetime
 ) -> Preview:
     """Decide one event as ``accruals.record`` would, under ``version`` instead of the one in force when given.
 

@@ -57,14 +57,15 @@ def _accounts(program_id: bytes | None) -> ColumnElement[bool]:
 
 
 def _counter(side: str) -> Callable[[bytes | None], Select[Any]]:
-    """Accounts whose posted counter of one side is not the sum of the transfers that name them on that side."""
+    """Accounts whose posted counter of one side is not the sum of their transfers on that side."""
 
     def statement(program_id: bytes | None) -> Select[Any]:
         counter = account.c[f"{side}s_posted"]
-        moved = _sum(transfer.c.amount_minor)
+        # By the indexed account; that no other transfer names it on either side is a check of its own.
+        moved = _sum(case((transfer.c[f"{side}_account_id"] == account.c.id, transfer.c.amount_minor), else_=0))
         return (
             select(account.c.id, moved, counter)
-            .outerjoin_from(account, transfer, transfer.c[f"{side}_account_id"] == account.c.id)
+            .outerjoin_from(account, transfer, transfer.c.account_id == account.c.id)
             .where(_accounts(program_id))
             .group_by(account.c.id, counter)
             .having(moved != counter)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners import enrolments, members, programs
 from chalicelib.partners.members import MemberRef
 from chalicelib.partners.programs import Program
+from chalicelib.points import standing
 from chalicelib.points.accounts import MEMBER, account_id
 from chalicelib.points.events import (
     EVENT_ID_LENGTH_MAX,
@@ -18,6 +18,7 @@ from chalicelib.points.events import (
     Recorded,
     rejected,
 )
+from chalicelib.points.standing import Wanted
 from chalicelib.rules import rulesets
 from chalicelib.rules.rulesets import LiveVersion
 
@@ -70,15 +71,11 @@ def screen(
 
     ``instead`` is asked in place of the version in force: what would it have decided?
     """
-    by_code = programs.of_partner(db, partner_id)
-    concerned = [by_code[code] for code in {event["program_code"] for event in events.values()} if code in by_code]
     # With the facts in force on the event's date: a file may bring last month's hours.
-    wanted = {(event["employee_id"], event["event_date"]) for event in events.values()} if concerned else ()
-    known = members.by_employee_on(db, partner_id, wanted)
-    program_ids = sorted(program.id for program in concerned)
-    enrolled = enrolments.in_force(db, program_ids, sorted({member.id for member in known.values()})) if known else {}
-    codes = sorted({program.ruleset_code for program in concerned}) if enrolled else []
-    timelines = rulesets.timelines(db, codes, known_at=now)
+    wanted = {Wanted(event["program_code"], event["employee_id"], event["event_date"]) for event in events.values()}
+    by_code, known, enrolled = standing.of(db, partner_id, wanted)
+    codes = {by_code[each.program_code].ruleset_code for each in wanted if each.program_code in by_code}
+    timelines = rulesets.timelines(db, sorted(codes) if enrolled and instead is None else [], known_at=now)
     account_ids: dict[tuple[bytes, bytes], bytes] = {}
     questions: list[Question] = []
     refused: dict[int, Recorded] = {}

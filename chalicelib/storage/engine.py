@@ -145,6 +145,8 @@ def _mysql(url: URL, pool_max: int, tls: str) -> Engine:
     return sqlalchemy.create_engine(
         url.set(drivername="mysql+pymysql"),
         isolation_level="READ COMMITTED",
+        # An exception's text may reach a log; the values in a statement may be personal.
+        hide_parameters=True,
         connect_args=options,
         poolclass=QueuePool,
         pool_size=pool_max,
@@ -158,6 +160,7 @@ def _mysql(url: URL, pool_max: int, tls: str) -> Engine:
 def _sqlite(url: URL, pool_max: int) -> Engine:
     engine = sqlalchemy.create_engine(
         url,
+        hide_parameters=True,
         connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
         poolclass=QueuePool,
         pool_size=pool_max,

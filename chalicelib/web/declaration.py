@@ -34,6 +34,7 @@ def specify(
     raises: tuple[type[InterlineError], ...],
     content_types: tuple[str, ...],
     body_bytes_max: int,
+    exact_numbers: bool,
     transaction: bool,
 ) -> EndpointSpec:
     """The specification of one endpoint. Raises TypeError naming what is wrong with the declaration."""
@@ -72,6 +73,7 @@ def specify(
         raises=raises,
         content_types=content_types,
         body_bytes_max=body_bytes_max,
+        exact_numbers=exact_numbers,
         path_parameters=parameters,
         query=query,
         query_lists=frozenset() if query is None else _lists(query),

@@ -50,6 +50,7 @@ def endpoint(
     raises: Sequence[type[InterlineError]] = (),
     content_types: Sequence[str] = (answers.JSON,),
     body_bytes_max: int = _BODY_BYTES_MAX,
+    exact_numbers: bool = False,
     transaction: bool = True,
 ) -> Callable[[HandlerT], HandlerT]:
     """Declare the decorated function as the handler of ``route`` (``"POST /v1/accruals"``).
@@ -61,6 +62,7 @@ def endpoint(
     A POST says what repeating it means: ``idempotent="required"`` wants an Idempotency-Key, ``True`` (it has a business
     key) takes one if given, ``False`` declares that it writes nothing: its transaction is read-only and rolled back.
     PUT, PATCH and DELETE take a key if given. ``transaction=False``: the handler of a GET opens its own, or needs none.
+    ``exact_numbers=True`` is for rule documents, whose literals may be written as numbers: they arrive as Decimal.
     Raises TypeError while importing when the declaration is wrong.
     """
 
@@ -74,6 +76,7 @@ def endpoint(
             raises=tuple(raises),
             content_types=tuple(content_types),
             body_bytes_max=body_bytes_max,
+            exact_numbers=exact_numbers,
             transaction=transaction,
         )
         ENDPOINTS[spec.route] = spec

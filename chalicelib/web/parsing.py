@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chalicelib.errors import Fault, InvalidInput, NotFound
+from chalicelib.language import RuleRefused, parse_json
 from chalicelib.web.problems import FAULTS_MAX, Malformed, TooLarge, UnsupportedMedia
 from chalicelib.web.registry import EndpointSpec
 
@@ -74,18 +75,35 @@ def body_of(spec: EndpointSpec, raw: bytes, content_type: str | None) -> object:
         raise UnsupportedMedia(f"Send the body as {' or '.join(spec.content_types)}.")
     if not raw:
         raise Malformed("The body is missing: this endpoint takes a JSON document.", code="body_missing")
+    if spec.exact_numbers:
+        return _exactly(spec.body, raw)
     floats = list(_floats(raw)) if _MAYBE_FLOAT.search(raw) else []
     if floats:
         raise InvalidInput(_count("place of the body", floats), code="body_invalid", faults=floats[:FAULTS_MAX])
     try:
         return spec.body.validate_json(raw, strict=True)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        if found[0]["type"] == "json_invalid":
-            raise Malformed(f"The body is not JSON: {found[0]['ctx']['error']}.", code="not_json") from None
-        faults = [Fault(_pointer(fault["loc"]), fault["type"], fault["msg"]) for fault in found[:FAULTS_MAX]]
         # The cause quotes the body, which may be personal: it does not travel on.
-        raise InvalidInput(_count("place of the body", faults), code="body_invalid", faults=faults) from None
+        raise _refusal(error) from None
+
+
+def _exactly(body: TypeAdapter[Any], raw: bytes) -> object:
+    try:
+        return body.validate_python(parse_json(raw))
+    except RuleRefused as refused:
+        raise Malformed(
+            f"The body is not usable JSON: {refused.message}", code="not_json", faults=refused.faults
+        ) from None
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
+def _refusal(error: ValidationError) -> InvalidInput:
+    found = error.errors(include_url=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        return Malformed(f"The body is not JSON: {found[0]['ctx']['error']}.", code="not_json")
+    faults = [Fault(_pointer(fault["loc"]), fault["type"], fault["msg"]) for fault in found[:FAULTS_MAX]]
+    return InvalidInput(_count("place of the body", faults), code="body_invalid", faults=faults)
 
 
 class _Float(str):

@@ -53,6 +53,8 @@ class EndpointSpec:
     raises: tuple[type[InterlineError], ...]
     content_types: tuple[str, ...]
     body_bytes_max: int
+    #: Numbers with a fraction arrive as Decimal instead of being refused.
+    exact_numbers: bool
     #: Of each path parameter, in the order of the path.
     path_parameters: Mapping[str, type]
     query: type[BaseModel] | None

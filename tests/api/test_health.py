@@ -86,6 +86,12 @@ class TestLiveness:
         assert (answer.status, answer.json) == (200, {"status": "alive"})
 
 
+class TestRefusalsOfTheFramework:
+    def test_have_the_shape_of_every_other_refusal(self, api):
+        answer = api.delete("/v1/health")
+        assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method_not_allowed", "GET")
+
+
 class TestReadiness:
     @pytest.mark.usefixtures("working")
     def test_is_200_when_every_part_works(self, api):

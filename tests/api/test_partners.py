@@ -5,7 +5,9 @@ from sqlalchemy import func, select
 
 from chalicelib.access.models import audit_event
 from chalicelib.access.scopes import Role
+from chalicelib.partners import directory
 from chalicelib.partners.models import partner as partner_table
+from chalicelib.rules import canonical
 from chalicelib.storage.ids import public_id
 from tests.factories.access import make_partner_key, make_user_key
 from tests.factories.partners import make_member, make_partner, make_program, program_spec
@@ -39,7 +41,7 @@ def bundle(**changes):
         "time_zone": "America/Chicago",
         "programs": [program_spec(ruleset="bravo.accrual")],
     }
-    return {"manifest": manifest | changes, "rulesets": [accrual_document("bravo.accrual", rate="2")]}
+    return {"manifest": manifest | changes, "rulesets": [accrual_document("bravo.accrual", rate="2.50")]}
 
 
 class TestListPartners:
@@ -123,34 +125,49 @@ class TestChangeStatus:
 
 class TestOnboarding:
     def test_shows_the_plan_first_and_then_does_it(self, api, admin, database):
-        plan = api.request(
-            "PUT", "/v1/partners/bravo/onboarding", key=admin, params={"dry_run": "true"}, body=bundle_text()
-        )
+        plan = put_bundle(api, admin, params={"dry_run": "true"})
         assert (plan.status, plan.json["dry_run"], plan.json["changed"]) == (200, True, True)
         with database.read() as db:
             assert db.execute(select(func.count()).select_from(partner_table)).scalar_one() == 0
 
-        done = api.request("PUT", "/v1/partners/bravo/onboarding", key=admin, body=bundle_text())
-        again = api.request("PUT", "/v1/partners/bravo/onboarding", key=admin, body=bundle_text())
+        done = put_bundle(api, admin)
+        again = put_bundle(api, admin)
         assert done.json["steps"] == plan.json["steps"]
         assert again.json["changed"] is False
+        stored = api.get("/v1/rulesets/bravo.accrual/versions/1", key=admin).json["content"]
+        assert '"*":[{"var":"quantity"},2.50]' in stored
         assert api.get("/v1/partners/bravo", key=admin).json["programs"][0]["code"] == "uniform"
 
     def test_names_every_wrong_place(self, api, admin):
-        answer = api.request("PUT", "/v1/partners/bravo/onboarding", key=admin, body=bundle_text(time_zone="Mars"))
+        answer = put_bundle(api, admin, time_zone="Mars")
         assert (answer.status, answer.code) == (422, "bundle_refused")
         assert [fault["pointer"] for fault in answer.json["faults"]] == ["/manifest/time_zone"]
 
     def test_is_refused_under_another_code(self, api, admin):
-        answer = api.request("PUT", "/v1/partners/acme/onboarding", key=admin, body=bundle_text())
+        answer = put_bundle(api, admin, code="acme")
         assert [fault["pointer"] for fault in answer.json["faults"]] == ["/manifest/code"]
 
+    def test_by_an_administrator_of_one_partner_touches_nothing_that_others_share(self, api, admin, database):
+        put_bundle(api, admin)
+        with database.write() as db:
+            make_partner(db, "other")
+            bound = make_user_key(db, partner_id=directory.named(db, "bravo").id)[1]
+        mine = bundle(name="Bravissimo")
+        shared = {**mine, "rulesets": [*mine["rulesets"], accrual_document("shared")]}
+        changed = put_bundle(api, bound, name="Bravissimo")
+        refused = api.request("PUT", "/v1/partners/bravo/onboarding", key=bound, raw=canonical.text(shared))
+        foreign = put_bundle(api, bound, code="other")
 
-def bundle_text(**changes):
-    """The bundle as JSON can carry it: decimals as text."""
-    made = bundle(**changes)
-    made["rulesets"][0]["outputs"]["points"]["expr"]["*"][1] = 2
-    return made
+        assert (changed.status, changed.json["changed"]) == (200, True)
+        assert (refused.status, refused.json["faults"][0]["code"]) == (422, "shared_document")
+        assert foreign.status == 404
+
+
+def put_bundle(api, key, code="bravo", params=None, **changes):
+    """Send the bundle with its numbers as they are written: 2.5, not "2.5"."""
+    return api.request(
+        "PUT", f"/v1/partners/{code}/onboarding", key=key, params=params, raw=canonical.text(bundle(**changes))
+    )
 
 
 class TestPrograms:

@@ -19,7 +19,8 @@ from chalicelib.storage.tables import Digest, Id, Microseconds, metadata
 #: Columns that may differ between an uncrashed run and one that was repeated, with the reason.
 VOLATILE: Mapping[str, frozenset[str]] = {
     # Counts how often a handler tried, which is what a crash changes.
-    "delivery": frozenset({"attempts", "last_code", "last_detail"}),
+    "delivery": frozenset({"attempts", "failures", "last_code", "last_detail", "lease_id"}),
+    "target": frozenset({"breaker_failures", "breaker_opened", "breaker_reason"}),
     # The receipt is written again, as another revision, when finishing is repeated.
     "inbound_file": frozenset({"arrival_key", "etag"}),
 }
@@ -28,6 +29,7 @@ LEFT_OUT = frozenset({"delivery_attempt", "heartbeat", "alembic_version", "idemp
 #: What names a row when its id does not.
 BUSINESS_KEYS: Mapping[str, tuple[str, ...]] = {
     "partner": ("code",),
+    "partner_block": ("partner_id",),
     "program": ("partner_id", "code"),
     "ruleset": ("code",),
     "ruleset_version": ("ruleset_id", "number"),

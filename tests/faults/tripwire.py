@@ -63,7 +63,12 @@ def _sql(wire: Tripwire, engine: Engine) -> Iterator[None]:
         wire.cross(f"before {_short(statement)}", lambda: _cut(cursor))
 
     def after(_db: Connection, cursor: Any, statement: str, *_: Any) -> None:
-        wire.cross(f"after {_short(statement)}", lambda: _lost(cursor))
+        try:
+            wire.cross(f"after {_short(statement)}", lambda: _lost(cursor))
+        except Crash:
+            # A dead process has no open cursor either; here it would live on in the traceback.
+            cursor.close()
+            raise
 
     commit = engine.dialect.do_commit
 
@@ -99,7 +104,7 @@ def _cut(cursor: Any) -> None:
 
 def _lost(connection: Any) -> None:
     """What SQLAlchemy raises when the server went away under a statement or a commit; the transaction is over."""
-    connection = getattr(connection, "connection", connection)
+    connection = getattr(connection, "driver_connection", None) or getattr(connection, "connection", connection)
     if hasattr(connection, "_force_close"):
         connection._force_close()
     import pymysql

@@ -95,6 +95,7 @@ def list_rows(call: Call, file_id: str, query: RowQuery) -> Page[RowView]:
 def list_errors(call: Call, file_id: str, query: ErrorQuery) -> Page[ErrorView] | Attachment:
     """List the rows that are refused and unmended, as JSON or as the CSV of rejects."""
     file = readable(call, file_id)
+    after = pages.after_seq(call, query) or 0
     as_csv = query.format == "csv" or (query.format is None and _CSV in call.headers.get("accept", ""))
     layout = showing.layout_of(call.db, file)
     if layout is None or file.header is None or not file.rows_rejected:
@@ -104,7 +105,7 @@ def list_errors(call: Call, file_id: str, query: ErrorQuery) -> Page[ErrorView] 
     cells = Cells(layout, file, personal=Scope.MEMBERS_PERSONAL in call.principal.scopes)
     if as_csv:
         return _csv(call.db, file, cells)
-    rows = showing.rejected(call.db, file, after=pages.after_seq(call, query) or 0, limit=query.limit + 1)
+    rows = showing.rejected(call.db, file, after=after, limit=query.limit + 1)
     return pages.page(
         call,
         query,

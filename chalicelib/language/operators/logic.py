@@ -28,7 +28,7 @@ COMPARABLE = (Kind.STRING, *NUMBERS, Kind.DATE, Kind.BOOLEAN)
 ORDERED = (*NUMBERS, Kind.DATE)
 
 NOT = Function("!", python.not_, Form.NOT)
-IS_NULL = Function("is_null", lambda value: value is None, Form.IS_NULL, takes_null=True)
+IS_NULL = Function("is_null", lambda value: value is None, Form.IS_NULL)
 CONTAINED = Function("in", lambda item, container: item in container, Form.CONTAINED)
 
 

@@ -209,6 +209,7 @@ def change_partner_status(call: Call, partner_id: str, body: StatusChange) -> Pa
     scope=Scope.PARTNERS_ADMIN,
     raises=[onboarding.BundleRefused, NotFound],
     body_bytes_max=4 << 20,
+    exact_numbers=True,
 )
 def onboard_partner(call: Call, partner_id: str, query: OnboardingQuery, body: OnboardingBundle) -> PlanView:
     """Apply one onboarding bundle: create or change a partner, its programs, layouts, rules and targets.
@@ -216,11 +217,18 @@ def onboard_partner(call: Call, partner_id: str, query: OnboardingQuery, body: O
     The path takes the partner's code. With ``dry_run=true`` nothing changes and the answer is the plan. A bundle in
     which anything is wrong changes nothing, and every wrong place is named.
     """
-    if call.partner_scope is not None:
-        # Whoever is bound to a partner may onboard that one only; another's code is unknown to them.
+    bound = call.partner_scope is not None
+    if bound:
+        # Whoever is bound to a partner may change that one only; another's code is unknown to them.
         visible(call, partner_id)
     plan = onboarding.apply(
-        call.db, body.model_dump(), code=partner_id, dry_run=query.dry_run, caller=call.caller, now=call.now
+        call.db,
+        body.model_dump(),
+        code=partner_id,
+        shared=not bound,
+        dry_run=query.dry_run,
+        caller=call.caller,
+        now=call.now,
     )
     return PlanView.of(plan)
 

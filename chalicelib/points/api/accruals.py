@@ -1,5 +1,6 @@
 """/v1/accruals: record what members earn, look it up, and ask what an event would earn."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from chalice.app import Blueprint
@@ -8,7 +9,6 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import Fault, InvalidInput, NotFound, OtherContent, Unprocessable
 from chalicelib.partners import directory, members, programs
-from chalicelib.partners.directory import Partner
 from chalicelib.partners.provenance import BY_API
 from chalicelib.points import accruals, history, lineage, previewing
 from chalicelib.points.api.accrual_shapes import (
@@ -24,6 +24,7 @@ from chalicelib.points.api.accrual_shapes import (
     item,
     rule_view,
 )
+from chalicelib.points.events import Earner
 from chalicelib.points.history import EventFilter
 from chalicelib.rules import rulesets
 from chalicelib.storage.ids import public_id, raw_id
@@ -144,8 +145,17 @@ def get_accrual(call: Call, accrual_id: str) -> AccrualDetailView:
     )
 
 
-def _partner(call: Call, code: str | None) -> Partner:
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """The partner that a key is bound to. The keys of one that is not active are not accepted: no need to look."""
+
+    id: bytes
+
+
+def _partner(call: Call, code: str | None) -> Earner:
     """The partner that the key is bound to, or that the body names. Raises NotFound and InvalidInput."""
+    if call.partner_scope is not None and code is None:
+        return _Bound(call.partner_scope)
     if call.partner_scope is not None:
         partner = directory.by_id(call.db, call.partner_scope)
     elif code is None:

@@ -242,6 +242,24 @@ class TestRotating:
             with pytest.raises(NotPermitted):
                 self.rotate(db, strong.id, principal(db, weak, now), now)
 
+    def test_nobody_gets_hold_of_a_key_that_acts_in_anothers_name(self, database, now):
+        with database.write() as db:
+            mine = make_user(db, Role.VIEWER)
+            own, text = make_user_key(db, user=mine)
+            theirs, _ = make_user_key(db, Role.VIEWER)
+            partners, _ = make_partner_key(db, PARTNER, scopes={Scope.FILES_READ})
+            me = principal(db, text, now)
+            for key in (theirs, partners):
+                with pytest.raises(NotPermitted) as refused:
+                    self.rotate(db, key.id, me, now)
+                assert refused.value.code == "not_own_key"
+            assert self.rotate(db, own.id, me, now)
+
+    def test_an_administrator_of_keys_rotates_them_all(self, database, now):
+        with database.write() as db:
+            theirs, _ = make_user_key(db, Role.VIEWER)
+            assert self.rotate(db, theirs.id, principal(db, make_user_key(db)[1], now), now)
+
     def test_another_partners_key_is_not_there(self, database, now):
         with database.write() as db:
             theirs, _ = make_partner_key(db, OTHER)

@@ -9,7 +9,8 @@ from sqlalchemy import update
 
 from chalicelib.deliveries import outbox
 from chalicelib.deliveries.models import target
-from tests.factories.deliveries import applied_versions, mapping_document
+from tests.factories.commerce_cloud import CREDENTIALS
+from tests.factories.deliveries import NOWHERE, applied_versions, make_secret, mapping_document
 from tests.factories.rules import code_table, live_ruleset, table_document
 
 
@@ -188,6 +189,18 @@ class TestTheMapping:
         assert (row.state, row.attempts) == ("ready", 0)
         assert "nobody.knows" in pump.target().breaker_reason
         assert store.log() == []
+
+
+class TestASecretWithAddresses:
+    def test_leads_to_the_store_of_its_environment(self, pump, balances, store):
+        store.seed("42")
+        here = store.config()
+        with balances.database.write() as db:
+            db.execute(update(target).values(config=json.dumps(NOWHERE)))
+        make_secret(credentials=CREDENTIALS | {name: here[name] for name in ("base_url", "token_url")})
+        balances.change(*balances.open("42"))
+
+        assert pump.run().states == {"confirmed": 1}
 
 
 class TestAPausedTarget:

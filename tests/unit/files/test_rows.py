@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from chalicelib.files import rejects
 from tests.factories.files import HOURS_HEADER, Hub, hours, people, person
 
 GOOD = "a,E1,2026-11-02,8"
@@ -26,11 +27,11 @@ class TestRejects:
             ("b,E1,2026-11-02,-8", "negative_quantity_not_supported", "hours"),
         ],
     )
-    def test_says_where_and_why(self, hub: Hub, row: str, code: str, column: str | None):
-        file = hub.process("hours", hours(GOOD, row))
+    def test_says_where_and_why(self, light_hub: Hub, row: str, code: str, column: str | None):
+        file = light_hub.process("hours", hours(GOOD, row))
 
         assert (file.state, file.rows_accepted, file.rows_rejected) == ("processed", 1, 1)
-        [kept] = hub.rows()
+        [kept] = light_hub.rows()
         assert (kept.row_no, kept.outcome, kept.code, kept.column_name) == (2, "rejected", code, column)
         assert kept.message.endswith(".")
 
@@ -111,16 +112,16 @@ class TestTheFileOfRejects:
         assert (file.state, file.rows_accepted) == ("processed", 1)
         assert "Column `error_code` is not in the layout and was not read." in hub.receipt("mended.csv")["warnings"]
 
-    def test_turns_no_text_of_ours_into_a_formula(self, hub: Hub):
-        odd = f"{HOURS_HEADER.replace('hours', '=hours')}\n"
-        assert odd.startswith("event")
-        layout_column = '"=1+1",E9,2026-11-02,8'
-
-        hub.process("hours", hours(layout_column))
+    def test_leaves_the_senders_cells_as_they_came(self, hub: Hub):
+        hub.process("hours", hours('"=1+1",E9,2026-11-02,8'))
 
         [row] = self.rejects(hub)
-        # The sender's own cell stays as it came: the row must be what it was when it is sent again.
         assert row["event"] == "=1+1"
+
+    @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+    def test_turns_no_text_of_ours_into_a_formula(self, text: str):
+        assert rejects.harmless(text) == f"'{text}"
+        assert rejects.harmless(f"a{text}") == f"a{text}"
 
     def test_pads_short_rows_and_joins_long_ones(self, hub: Hub):
         hub.process("hours", hours(GOOD, "b,E1", "c,E1,2026-11-02,8,9"))

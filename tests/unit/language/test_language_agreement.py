@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import chain
 
-from hypothesis import event, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.language import DecisionRefused, RuleRefused, json_value
@@ -101,6 +101,8 @@ def expressions(levels):
 
 
 DEEP = expressions(4)
+# Drawing nested rules takes its time, and more on a machine that does other things meanwhile.
+SLOW_MACHINE = [HealthCheck.too_slow]
 OUTPUTS = st.one_of(
     st.tuples(DEEP["boolean"], st.just("boolean")),
     st.tuples(DEEP["number"], st.just("decimal")),
@@ -120,7 +122,7 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW_MACHINE)
 @given(OUTPUTS, st.one_of(st.none(), DEEP["boolean"]), st.lists(RECORDS, min_size=1, max_size=8))
 def test_a_random_rule_is_explained_as_it_is_decided(output, when, records):
     expr, kind = output
@@ -165,7 +167,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW_MACHINE)
 @given(JSON, JSON, JSON, JSON)
 def test_a_random_document_loads_or_is_refused_by_name(expr, let, table, case):
     parts = {"let": {"a": let}, "tables": {"t": table}, "cases": [case]}

@@ -5,7 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.language import DecisionRefused, RuleRefused, compile_expression, compile_ruleset, parse_json
+from chalicelib.errors import Broken
+from chalicelib.language import (
+    DecisionRefused,
+    RuleRefused,
+    code,
+    compile_expression,
+    compile_ruleset,
+    emit,
+    parse_json,
+)
 from chalicelib.language.bounds import EXPRESSION_DEPTH_MAX
 from tests.unit.language.conftest import AS_OF, FACTS, rule, var
 
@@ -14,9 +23,9 @@ SECONDS_MAX = 10
 
 @pytest.fixture(autouse=True)
 def in_bounded_time():
-    started = time.perf_counter()
+    started = time.process_time()
     yield
-    assert time.perf_counter() - started < SECONDS_MAX
+    assert time.process_time() - started < SECONDS_MAX
 
 
 def refusal_of(document):
@@ -147,6 +156,8 @@ class TestDepth:
             (1, lambda inner: {"coalesce": [var("limit"), inner]}),
             (1, lambda inner: {"if": [{"<": [var("count"), 9]}, inner, {"<": [var("count"), 3]}, 1, 2]}),
             (1, lambda inner: {"if": [{"<": [var("count"), 3]}, 1, {"<": [{"/": [1, var("count")]}, 9]}, inner, 2]}),
+            (1, lambda inner: {"if": [*[var("paid"), 1] * 4, inner]}),
+            (1, lambda inner: {"if": [{"!": var("paid")}, 1, {"<": [{"coalesce": [var("limit"), 1]}, 9]}, inner, 2]}),
             (2, lambda inner: {"if": [{"<": [inner, 9]}, 1, 2]}),
             (3, lambda inner: {"if": [{"and": [var("paid"), {"==": [inner, 1]}]}, 1, 0]}),
             (3, lambda inner: {"if": [{"or": [{"!": var("paid")}, {"<": [inner, 1]}]}, 1, 0]}),
@@ -239,3 +250,18 @@ class TestGeneratedCode:
     def test_the_program_has_no_builtins(self):
         decide = rule({"+": [var("count"), 1]}, "integer")._decide
         assert decide.__globals__["__builtins__"] == {}
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            code.Local("x; import os"),
+            code.Bound("facts.clear"),
+            code.Call(code.Bound("__import__"), ()),
+            code.Compare("; ", (code.Null(), code.Null())),
+            code.Joined("or not", (code.Null(), code.Null())),
+            "__import__('os')",
+        ],
+    )
+    def test_nothing_but_the_compilers_own_names_and_symbols_is_emitted(self, part):
+        with pytest.raises(Broken):
+            emit.expr(part)

@@ -29,6 +29,11 @@ class TestComparison:
     def test_compares_values_of_one_type(self, evaluate, expr, expected):
         assert evaluate(expr, IS) is expected
 
+    def test_between_evaluates_all_three_values(self):
+        compiled = rule({"<=": [1, 0, {"parse_decimal": [var("text")]}]}, IS)
+        with pytest.raises(DecisionRefused):
+            compiled.decide(FACTS, as_of=AS_OF)
+
     def test_text_is_never_equal_to_a_number(self, refused):
         [fault] = refused({"==": [var("text"), 1]}, IS)
         assert fault.code == "wrong_type"

@@ -131,6 +131,9 @@ class TestCases:
     def test_a_rule_that_applies_may_be_all_that_is_expected(self):
         assert self.failing(expect={"applies": True}).passed
 
+    def test_a_refused_record_is_no_record_to_which_the_rule_applies(self):
+        assert not self.failing(given={}, expect={"applies": True}).passed
+
     def test_a_case_may_bring_code_tables(self):
         [result] = compile_ruleset(
             {

@@ -1,6 +1,10 @@
+import io
 import json
 
-from local.console import render
+import pytest
+from rich.console import Console
+
+from local.console import LogView, render
 
 
 def shown(line: str) -> str:
@@ -34,3 +38,24 @@ class TestRender:
 
     def test_leaves_out_empty_lines(self):
         assert render("workers", "  \n") is None
+
+    def test_puts_what_a_person_looks_for_first_and_identifiers_last(self):
+        record = {"message": "Request answered.", "correlation_id": "c", "status": 200, "rows": 1, "route": "GET /x"}
+
+        assert shown(json.dumps(record)).endswith(
+            "Request answered.  route=GET /x  status=200  rows=1  correlation_id=c"
+        )
+
+
+class TestLogView:
+    @pytest.mark.parametrize(("quiet", "expected"), [(True, ["Failed."]), (False, ["Ran.", "Failed."])])
+    def test_leaves_out_ordinary_events_while_quiet(self, quiet, expected):
+        console = Console(file=io.StringIO(), width=200)
+        view = LogView(console)
+        view.quiet = quiet
+
+        view.show("workers", json.dumps({"level": "INFO", "message": "Ran."}))
+        view.show("workers", json.dumps({"level": "ERROR", "message": "Failed."}))
+
+        assert isinstance(console.file, io.StringIO)
+        assert [line.split()[-1] for line in console.file.getvalue().splitlines()] == expected

@@ -138,10 +138,11 @@ class TestQueuePoller:
 
         def slow(_event: Any) -> None:
             seen.append("slow")
-            time.sleep(3)  # three times as long as a message stays invisible without a heartbeat
+            time.sleep(6)  # twice as long as a message stays invisible without a heartbeat
 
         queues.send(queue, {})
-        working = threading.Thread(target=poller(queue, slow).poll_once)
+        steady = Timings(handler_s=60.0, visibility_s=3, beat_s=0.3, wait_s=1)
+        working = threading.Thread(target=poller(queue, slow, timings=steady).poll_once)
         working.start()
         time.sleep(0.2)
         other = poller(queue, lambda _event: seen.append("other"))

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from chalicelib.partners import members
 from chalicelib.partners.models import member, member_history, member_identity
@@ -249,3 +249,36 @@ class TestLastDayOfWork:
             on = members.by_employee_on(db, partner.id, [("E1", date(2026, 4, 1)), ("E1", date(2026, 4, 2))])
 
         assert [ref.status for ref in on.values()] == ["active", "terminated"]
+
+
+class TestBigBatch:
+    """Above two hundred rows MySQL takes another way: LOAD DATA and staging tables."""
+
+    def test_is_written_exactly_and_in_few_statements(self, database: Database):
+        numbers = [f"E{number:04}" for number in range(400)]
+        names = {number: f'Müller\t\\N "{number}" 李' for number in numbers}
+
+        def rows(**values):
+            return [roster_row(number, last_name=names[number], **values) for number in numbers]
+
+        statements: list[str] = []
+        with database.write() as db:
+            partner = make_partner(db)
+            make_program(db, partner)
+            event.listen(db, "before_cursor_execute", lambda *args: statements.append(args[2]))
+            assert set(apply_rows(db, partner, rows())) == {"accepted"}
+            hired = len(statements)
+            moved = rows(effective_date=date(2026, 2, 1), grade=None, department="Tür\n\0 1")
+            assert set(apply_rows(db, partner, moved)) == {"accepted"}
+            assert set(apply_rows(db, partner, rows(job_code="PILOT"))) == {"accepted"}
+            assert set(apply_rows(db, partner, moved)) == {"duplicate"}
+            found = members.by_employee(db, partner.id, numbers)
+            personal = members.personal(db, [ref.id for ref in found.values()])
+
+        assert len(found) == 400
+        assert hired < 20
+        assert len(statements) < 100
+        for number, ref in found.items():
+            assert personal[ref.id]["last_name"] == names[number]
+            assert (ref.job_code, ref.term_date, ref.attributes["grade"]) == ("CREW", None, None)
+            assert ref.attributes["department"] == "Tür\n\0 1"

@@ -219,7 +219,7 @@ class TestFaultyBundle:
     @pytest.mark.parametrize(
         ("path", "value", "pointer", "told"),
         [
-            ("manifest/time_zone", "Amerika/Chicago", "/manifest/time_zone", "did you mean `America/Chicago`?"),
+            ("manifest/time_zone", "America/Chicagoo", "/manifest/time_zone", "did you mean `America/Chicago`?"),
             ("manifest/programs/0/scael", 2, "/manifest/programs/0/scael", "did you mean `scale`?"),
             ("manifest/programs/0/lots/expires", {"month": 3}, "/manifest/programs/0/lots/expires", ""),
             ("manifest/programs/0/ruleset", "acme.acrual", "/manifest/programs/0/ruleset", "`acme.accrual`"),

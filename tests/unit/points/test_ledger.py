@@ -130,7 +130,7 @@ class TestSpend:
         with database.write() as db:
             for days in range(7):
                 earn(db, earning, 1, event_date=JANUARY + timedelta(days=days))
-            monkeypatch.setattr("chalicelib.points.ledger._LOTS_READ", 7)
+            monkeypatch.setattr("chalicelib.points.ledger._LOTS_READ", 3)
             spent = spend(db, earning.account_id, 1050)
 
         assert len(spent.taken) == 7

@@ -33,6 +33,10 @@ class Loose(TypedDict):
     amount: Decimal
 
 
+class Rules(Body):
+    document: dict[str, Any]
+
+
 class Seen(View):
     said: Any
 
@@ -57,6 +61,11 @@ def bench(bench, database):
     def loose(call: Call, body: Loose) -> Seen:
         """Loose."""
         return Seen(said=str(body["amount"]))
+
+    @endpoint(bench.blueprint, "PUT /v1/rules", scope=Scope.MEMBERS_WRITE, exact_numbers=True)
+    def rules(call: Call, body: Rules) -> Seen:
+        """Rules."""
+        return Seen(said=repr(body.document))
 
     @endpoint(bench.blueprint, "GET /v1/orders", scope=Scope.MEMBERS_READ)
     def listed(call: Call, query: PageQuery) -> Seen:
@@ -164,6 +173,25 @@ class TestBodies:
 
     def test_too_deep_ones_are_refused_calmly(self, bench):
         assert post(bench, '{"free": ' + "[" * 240 + "1.5" + "]" * 240 + "}").status in {400, 422}
+
+
+class TestRuleDocuments:
+    def put(self, bench, raw):
+        return bench.api.put("/v1/rules", raw=raw, key=bench.key)
+
+    def test_keep_their_numbers_exactly(self, bench):
+        answer = self.put(bench, '{"document": {"a": 0.1, "b": [1.10, 2]}}')
+        assert answer.json["said"] == "{'a': Decimal('0.1'), 'b': [Decimal('1.10'), 2]}"
+
+    def test_that_are_not_json_are_400(self, bench):
+        for raw in ('{"document": {', '{"document": NaN}', '{"document": {"a": 1, "a": 2}}'):
+            answer = self.put(bench, raw)
+            assert (answer.status, answer.code) == (400, "not_json")
+
+    def test_of_the_wrong_shape_are_422_with_the_place(self, bench):
+        answer = self.put(bench, '{"document": [], "x": 1}')
+        assert answer.status == 422
+        assert faults(answer) == [("/document", "dict_type"), ("/x", "extra_forbidden")]
 
 
 class TestQueries:

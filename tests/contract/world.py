@@ -1,0 +1,243 @@
+"""Two partners with one of everything each, and how every endpoint is called on them.
+
+A new endpoint whose path parameter, body, or reference in a body or filter is not declared here fails the contract
+tests: nobody forgets to say what another partner must not reach.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import select
+
+from chalicelib.access.keys import ApiKey
+from chalicelib.access.scopes import Role
+from chalicelib.access.users import User
+from chalicelib.deliveries.models import delivery
+from chalicelib.files import arrivals
+from chalicelib.files.register import InboundFile
+from chalicelib.points.accounts import account_id
+from chalicelib.points.models import transfer
+from chalicelib.settings import settings
+from chalicelib.storage import objects
+from chalicelib.storage.engine import Database
+from chalicelib.storage.ids import new_id, public_id
+from chalicelib.web.registry import EndpointSpec
+from tests.factories.access import make_partner_key, make_user, make_user_key
+from tests.factories.deliveries import make_target as make_outside
+from tests.factories.deliveries import mapping_document
+from tests.factories.files import hours, hours_layout
+from tests.factories.gateway import Api
+from tests.factories.partners import NOW
+from tests.factories.points import Earning, earn, make_earning
+from tests.factories.rules import accrual_document, live_ruleset
+
+
+@dataclass(frozen=True)
+class Side:
+    """One partner and what is its."""
+
+    earning: Earning
+    user: User
+    key: ApiKey
+    partner_key: str
+    admin_key: str
+    file: InboundFile
+    accrual: bytes
+    entry: bytes
+    delivery: bytes
+
+    @property
+    def code(self) -> str:
+        """The partner's code."""
+        return self.earning.partner.code
+
+    @cached_property
+    def ids(self) -> Mapping[str, str]:
+        """Everything that names something of this partner, by what it is called in paths, bodies and filters."""
+        earning = self.earning
+        return {
+            "partner_id": public_id("par", earning.partner.id),
+            "partner_code": self.code,
+            "program_id": public_id("prg", earning.program.id),
+            "member_id": public_id("mbr", earning.member.id),
+            "accrual_id": public_id("acr", self.accrual),
+            "entry_id": public_id("trf", self.entry),
+            "account_id": public_id("acc", account_id(earning.program.id, "member", earning.member.id)),
+            "file_id": self.file.public_id,
+            "object_key": self.file.object_key,
+            "delivery_id": public_id("dlv", self.delivery),
+            "user_id": public_id("usr", self.user.id),
+            "key_id": public_id("key", self.key.id),
+            "ruleset_id": f"{self.code}.accrual",
+            "ruleset_version": public_id("rsv", earning.version.version_id),
+            "layout_id": f"{self.code}.hours",
+            "subject": public_id("usr", self.user.id),
+            "target": f"{self.code}-store",
+        }
+
+
+@dataclass(frozen=True)
+class World:
+    """The hub with two partners."""
+
+    mine: Side
+    theirs: Side
+    hub_key: str
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The whole app over a copy of the world."""
+
+    api: Api
+    database: Database
+    world: World
+
+
+def make_world(database: Database) -> World:
+    """Two partners side by side, and an administrator of the hub."""
+    with database.write() as db:
+        live_ruleset(db, None, mapping_document())
+        _, hub_key = make_user_key(db)
+    return World(_side(database), _side(database), hub_key)
+
+
+def _side(database: Database) -> Side:
+    with database.write() as db:
+        earning = make_earning(db)
+        partner = earning.partner
+        layout = hours_layout() | {"id": f"{partner.code}.hours", "partner": partner.code}
+        live_ruleset(db, partner.id, layout)
+        make_outside(db, partner.id, code=f"{partner.code}-store")
+        recorded = earn(db, earning)
+        user = make_user(db, Role.VIEWER, partner_id=partner.id)
+        key, partner_key = make_partner_key(db, partner.id)
+        _, admin_key = make_user_key(db, Role.ADMIN, partner_id=partner.id)
+        entry = db.execute(select(transfer.c.id).where(transfer.c.partner_id == partner.id)).scalar_one()
+        waiting = db.execute(select(delivery.c.id).where(delivery.c.partner_id == partner.id)).scalar_one()
+    bucket, name = settings().bucket("hub-in"), f"{partner.code}/hours/file.csv"
+    objects.put(bucket, name, hours("e1,E1,2026-11-02,8").encode())
+    found = objects.head(bucket, name)
+    assert found is not None
+    assert recorded.id is not None
+    file = arrivals.register_object(database, bucket, found, now=NOW)
+    return Side(earning, user, key, partner_key, admin_key, file, recorded.id, entry, waiting)
+
+
+def _accrual(side: Side, **more: Any) -> dict[str, Any]:
+    return {
+        "program_code": "uniform",
+        "event_id": f"new-{new_id().hex()}",
+        "employee_id": "E1",
+        "event_type": "HOURS",
+        "event_date": "2026-11-03",
+        "quantity": "4",
+        "unit": "HOUR",
+        **more,
+    }
+
+
+def _roster(side: Side) -> dict[str, Any]:
+    return {
+        "partner_code": side.code,
+        "employee_id": "E77",
+        "action": "A",
+        "first_name": "Ada",
+        "last_name": "Byron",
+        "hire_date": "2026-01-01",
+        "job_code": "CREW",
+        "country": "US",
+        "effective_date": "2026-01-01",
+    }
+
+
+def _program(side: Side) -> dict[str, Any]:
+    return {
+        "partner_code": side.code,
+        "code": "second",
+        "name": "Second",
+        "kind": "accrual",
+        "unit": "points",
+        "scale": 2,
+        "time_zone": "America/Chicago",
+        "ruleset": f"{side.code}.accrual",
+        "effective_from": "2026-01-01",
+        "lots": {"expires": None},
+    }
+
+
+def _bundle(side: Side) -> dict[str, Any]:
+    manifest = {
+        "code": "newcomer",
+        "name": "Newcomer",
+        "time_zone": "America/Chicago",
+        "contacts": [],
+        "programs": [{**_program(side), "ruleset": "newcomer.accrual"}],
+    }
+    del manifest["programs"][0]["partner_code"]
+    return {"manifest": manifest, "rulesets": [accrual_document("newcomer.accrual")]}
+
+
+#: A body of each endpoint that takes one, which succeeds for an administrator of the hub.
+BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
+    "POST /v1/users": lambda side: {
+        "email": "new@example.com",
+        "name": "New",
+        "role": "viewer",
+        "partner_id": side.ids["partner_id"],
+    },
+    "PATCH /v1/users/{user_id}": lambda _: {"name": "Renamed"},
+    "POST /v1/api-keys": lambda side: {
+        "name": "new",
+        "scopes": ["files:read"],
+        "partner_id": side.ids["partner_id"],
+    },
+    "POST /v1/api-keys/{key_id}/rotate": lambda _: {"overlap_hours": 1},
+    "POST /v1/partners/{partner_id}/status": lambda _: {"status": "suspended", "reason": "a test"},
+    "PUT /v1/partners/{partner_id}/onboarding": _bundle,
+    "POST /v1/programs": _program,
+    "POST /v1/members": _roster,
+    "PUT /v1/members/{member_id}/enrollments/{program_id}": lambda _: {"valid_from": "2026-11-01", "tier": "gold"},
+    "POST /v1/accruals": lambda side: _accrual(side, partner_code=side.code),
+    "POST /v1/accruals/batch": lambda side: {"partner_code": side.code, "events": [_accrual(side)]},
+    "POST /v1/accruals/preview": lambda side: _accrual(
+        side, partner_code=side.code, ruleset_version=side.ids["ruleset_version"]
+    ),
+    "POST /v1/deliveries/{delivery_id}/retry": lambda _: {"action": "retry", "reason": "a test"},
+    "POST /v1/rulesets/{ruleset_id}/versions/{version}/simulate": lambda _: {
+        "as_of": "2026-11-03",
+        "record": {"status": "active", "quantity": "4"},
+    },
+}
+#: Path parameters that mean something else at one endpoint.
+OTHER_MEANING: Mapping[tuple[str, str], Callable[[Side], str]] = {
+    ("PUT /v1/partners/{partner_id}/onboarding", "partner_id"): lambda side: side.code,
+}
+#: What an administrator of the hub writes there, where it is not something of a partner.
+WRITTEN_TO: Mapping[str, Mapping[str, str]] = {"PUT /v1/partners/{partner_id}/onboarding": {"partner_id": "newcomer"}}
+#: Names that are looked up within the partner that the caller or another field names, or name nothing of the hub.
+OWN_NAMES = frozenset(
+    {
+        "employee_id", "manager_id", "event_id", "program_code", "job_code", "job_code_override", "union_code",
+        "location_code", "code", "contacts", "version",
+    }
+)  # fmt: skip
+
+
+def path_of(spec: EndpointSpec, side: Side, *, written: bool = False) -> str:
+    """The endpoint's path to something of that side."""
+    path = spec.path
+    for name in spec.path_parameters:
+        meaning = OTHER_MEANING.get((spec.route, name))
+        value = "1" if name == "version" else meaning(side) if meaning else side.ids[name]
+        if written:
+            value = WRITTEN_TO.get(spec.route, {}).get(name, value)
+        path = path.replace(f"{{{name}}}", value)
+    return path
+
+
+def headers() -> dict[str, str]:
+    """A new Idempotency-Key."""
+    return {"Idempotency-Key": new_id().hex()}

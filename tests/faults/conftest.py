@@ -1,0 +1,42 @@
+"""The small world, on each engine."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.settings import settings
+from chalicelib.storage import secrets
+from chalicelib.storage.engine import Database
+from tests.factories import rules
+from tests.factories.commerce_cloud import running_store
+from tests.factories.deliveries import make_secret, make_target
+from tests.factories.files import make_hub
+from tests.faults.world import World
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Three rows a slice on both engines."""
+    monkeypatch.setenv("INTERLINE_SLICE_ROWS", "3")
+    monkeypatch.setenv("INTERLINE_SLICE_ROWS_SQLITE", "3")
+    settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def world(
+    database: Database, data_key: None, small_slices: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """Partner acme with members E1 to E3, an hours layout, and a store that knows them."""
+    with running_store(tmp_path_factory.mktemp("store")) as store:
+        hub = make_hub(database)
+        make_secret()
+        secrets.forget()
+        with database.write() as db:
+            mapping = json.loads((rules.RULES / "rulesets" / "commerce-cloud.balance.json").read_text())
+            rules.live_ruleset(db, None, mapping)
+            make_target(db, hub.partner.id, config=store.config(), mapping=mapping["id"])
+        yield World(database, store)

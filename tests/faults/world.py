@@ -1,0 +1,176 @@
+"""The small world of the fault tests: a partner, three members, a store, a file of nine rows in three slices."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+
+from chalicelib.deliveries import pump, wake
+from chalicelib.deliveries.models import delivery
+from chalicelib.files import intake, sweeper
+from chalicelib.files.models import inbound_file
+from chalicelib.points import balances
+from chalicelib.settings import settings
+from chalicelib.storage import aws, objects, queues
+from chalicelib.storage.engine import Database
+from chalicelib.storage.tables import metadata
+from tests.factories.commerce_cloud import RunningStore
+from tests.factories.files import hours, notification
+from tests.faults.dump import canonical
+from tests.faults.tripwire import Crash
+
+KEY = "acme/hours/hours.csv"
+#: Accepted, rejected (unknown member, bad date, other partner), duplicate and ignored rows, over three slices of three.
+FILE = hours(
+    "e1,E1,2026-11-02,8",
+    "e2,E2,2026-11-02,7.5",
+    "e3,E9,2026-11-02,8",
+    "e4,E3,2026-11-03,4",
+    "e5,E1,31.11.2026,4",
+    "e1,E1,2026-11-02,8",
+    "e6,E2,2026-11-04,-",
+    "e7,E1,2026-11-05,6.25",
+    "e8,E2,2026-11-05,1",
+    trailer="#TRAILER,9,46.75",
+)
+_STEPS_MAX = 60
+Snapshot = dict[str, list[dict[str, Any]]]
+
+
+@dataclass
+class World:
+    """One hub and its surroundings, put back to the same start before each run."""
+
+    database: Database
+    store: RunningStore
+    lateness: timedelta = timedelta()
+    #: What a caller does whose request was not answered.
+    asked_again: Callable[[], None] = lambda: None
+
+    def clock(self) -> datetime:
+        """Now, moved by what has been waited for."""
+        return datetime.now(UTC) + self.lateness
+
+    def intake(self, message: Mapping[str, Any]) -> None:
+        """What the file handler does with one message."""
+        intake.handle(self.database, message, clock=self.clock, remaining_s=lambda: 900.0)
+
+    def pump(self) -> None:
+        """What the pump's handler does."""
+        readers = {"balance": balances.reader(self.clock)}
+        pump.run(self.database, readers=readers, clock=self.clock, deadline_s=60, chance=Random(7))  # noqa: S311
+
+    def settle(self) -> None:
+        """Let messages come back, sweeps and pumps run, and time pass, until nothing is left to do."""
+        self.asked_again()
+        for _ in range(_STEPS_MAX):
+            busy = self._drain()
+            self.lateness += timedelta(hours=1)
+            sweeper.sweep(self.database, clock=self.clock)
+            busy += self._drain()
+            self.pump()
+            if not busy and not self._open_work():
+                return
+        raise AssertionError("The hub did not come to rest.")
+
+    def _drain(self) -> int:
+        worked = 0
+        while message := _receive():
+            self.intake(message.body)
+            message.delete()
+            worked += 1
+        return worked
+
+    def _open_work(self) -> int:
+        with self.database.read() as db:
+            files = select(func.count()).select_from(inbound_file).where(inbound_file.c.finished_at.is_(None))
+            waiting = select(func.count()).select_from(delivery).where(delivery.c.state.in_(("ready", "leased")))
+            return int(db.execute(files).scalar_one()) + int(db.execute(waiting).scalar_one())
+
+    def outcome(self) -> dict[str, Any]:
+        """Everything that is left behind: the canonical dump, the objects' contents, and the store's customers."""
+        return {
+            "database": canonical(self.database),
+            "objects": {bucket: _contents(bucket) for bucket in ("hub-in", "hub-archive", "hub-out", "hub-reject")},
+            "store": {number: _points(customer) for number, customer in self.store.customers().items()},
+        }
+
+    def snapshot(self) -> Snapshot:
+        """Every row of every table."""
+        with self.database.read() as db:
+            return {
+                name: [dict(row._mapping) for row in db.execute(select(table))]
+                for name, table in metadata.tables.items()
+            }
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """The database as it was, empty buckets and queues, the store's customers without points."""
+        self.database.engine.dispose()
+        with self.database.write() as db:
+            for table in reversed(metadata.sorted_tables):
+                db.execute(delete(table))
+            for table in metadata.sorted_tables:
+                if snapshot[table.name]:
+                    db.execute(insert(table), snapshot[table.name])
+        for bucket in ("hub-in", "hub-archive", "hub-out", "hub-reject"):
+            for found in list(objects.list_under(settings().bucket(bucket))):
+                objects.delete(settings().bucket(bucket), found.key)
+        for queue in ("files", "deliveries"):
+            # A queue may be purged once a minute only.
+            aws.client("sqs").delete_queue(QueueUrl=queues.url_of(settings().queue(queue)))
+            aws.client("sqs").create_queue(QueueName=settings().queue(queue))
+        self.store.call("POST", "/_reset")
+        self.store.seed("acme-E1", "acme-E2", "acme-E3")
+        wake.reset()
+        self.lateness = timedelta()
+
+    def drop(self) -> dict[str, Any]:
+        """The file arrives, and the queue says so; the message stays until it is deleted."""
+        objects.put(settings().bucket("hub-in"), KEY, FILE.encode())
+        message = notification(KEY)
+        queues.send(settings().queue("files"), message)
+        return message
+
+
+@dataclass(frozen=True)
+class _Message:
+    body: dict[str, Any]
+    queue: str
+    handle: str
+
+    def delete(self) -> None:
+        aws.client("sqs").delete_message(QueueUrl=self.queue, ReceiptHandle=self.handle)
+
+
+def _receive() -> _Message | None:
+    client = aws.client("sqs")
+    url = queues.url_of(settings().queue("files"))
+    found = client.receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=0).get("Messages", [])
+    return _Message(json.loads(found[0]["Body"]), url, found[0]["ReceiptHandle"]) if found else None
+
+
+def _contents(bucket: str) -> dict[str, str]:
+    name = settings().bucket(bucket)
+    return {
+        found.key: b"".join(objects.stream(name, found.key)).decode("utf-8", "replace")
+        for found in objects.list_under(name)
+    }
+
+
+def _points(customer: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in customer.items() if name.startswith("c_")}
+
+
+@contextmanager
+def dying() -> Iterator[list[BaseException]]:
+    """Run a handler that may die: what it died of is kept, as the worker's log would."""
+    died: list[BaseException] = []
+    try:
+        yield died
+    except (Crash, Exception) as error:  # noqa: BLE001 - whatever a handler dies of, its message comes again
+        died.append(error)

@@ -1,0 +1,140 @@
+"""The same again, in every way that S3, queues and people know: one effect."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import func, select
+
+from chalicelib.points.models import accrual_event, transfer
+from chalicelib.settings import settings
+from chalicelib.storage import objects
+from tests.factories.files import Hub, hours, notification
+
+CONTENT = hours("a,E1,2026-11-02,8", "b,E2,2026-11-02,7.5")
+
+
+def events(hub: Hub) -> tuple[int, int]:
+    """How many events and transfers there are."""
+    with hub.database.read() as db:
+        return (
+            db.execute(select(func.count()).select_from(accrual_event)).scalar() or 0,
+            db.execute(select(func.count()).select_from(transfer)).scalar() or 0,
+        )
+
+
+class TestSameFile:
+    def test_the_same_content_again_is_a_duplicate(self, hub: Hub):
+        first = hub.process("hours", CONTENT)
+
+        file = hub.process("hours", CONTENT, name="copy.csv")
+
+        assert (file.state, file.duplicate_of) == ("duplicate", first.id)
+        receipt = hub.receipt("copy.csv")
+        assert (receipt["duplicate_of"], receipt["duplicate_of_file"]) == (first.public_id, "file.csv")
+        assert events(hub) == (2, 2)
+        assert hub.keys("hub-in") == []
+
+    def test_the_same_content_in_another_layouts_folder_is_no_duplicate(self, hub: Hub):
+        hub.process("hours", CONTENT)
+
+        file = hub.process("people", CONTENT, name="copy.csv")
+
+        assert (file.state, file.reason_code) == ("quarantined", "wrong_header")
+
+    def test_the_same_name_with_other_content_is_a_new_file(self, hub: Hub):
+        hub.process("hours", CONTENT)
+
+        file = hub.process("hours", hours("a,E1,2026-11-02,8", "c,E2,2026-11-02,7.5"))
+
+        assert (file.state, file.arrival_no, file.rows_accepted, file.rows_duplicate) == ("processed", 2, 1, 1)
+        assert events(hub) == (3, 3)
+
+    def test_a_file_that_was_refused_may_come_again_as_it_was(self, hub: Hub):
+        hub.process("hours", b"nonsense", name="one.csv")
+
+        file = hub.process("hours", b"nonsense", name="two.csv")
+
+        assert (file.state, file.reason_code) == ("quarantined", "wrong_header")
+
+
+class TestSameEvent:
+    def test_the_same_event_twice_has_one_effect(self, hub: Hub):
+        message = hub.drop("hours", CONTENT)
+
+        hub.handle(message)
+        hub.handle(message)
+
+        assert len(hub.files()) == 1
+        assert events(hub) == (2, 2)
+
+    def test_two_records_in_one_message_are_two_files(self, hub: Hub):
+        one = hub.drop("hours", CONTENT, name="one.csv")
+        two = hub.drop("hours", hours("c,E3,2026-11-02,8"), name="two.csv")
+
+        hub.handle({"Records": one["Records"] + two["Records"]})
+        hub.drain()
+
+        assert [file.state for file in hub.files()] == ["processed", "processed"]
+
+    def test_five_deliveries_in_parallel_have_one_effect(self, hub: Hub):
+        message = hub.drop("hours", CONTENT)
+
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(hub.handle, [message] * 5))
+        hub.drain()
+
+        assert [file.state for file in hub.files()] == ["processed"]
+        assert events(hub) == (2, 2)
+        assert hub.receipt()["rows_accepted"] == 2
+
+    def test_a_continuation_of_a_passed_slice_is_acknowledged(self, hub: Hub):
+        file = hub.process("hours", CONTENT)
+
+        hub.handle({"continue": file.public_id, "slice": 0})
+
+        assert events(hub) == (2, 2)
+
+
+class TestReplaced:
+    def test_what_is_replaced_before_it_is_read_is_the_newer_file(self, hub: Hub):
+        first = hub.drop("hours", hours("x,E1,2026-11-02,1"))
+        hub.drop("hours", CONTENT)
+
+        hub.handle(first)
+        hub.drain()
+
+        [file] = hub.files()
+        assert (file.state, file.rows_accepted) == ("processed", 2)
+
+    def test_what_is_replaced_while_it_waits_is_let_go(self, hub: Hub, monkeypatch: pytest.MonkeyPatch):
+        message = hub.drop("hours", hours("x,E1,2026-11-02,1"))
+        monkeypatch.setattr("chalicelib.files.intake._work", lambda *_args, **_options: None)
+        hub.handle(message)
+        monkeypatch.undo()
+        hub.drop("hours", CONTENT)
+
+        hub.handle({"continue": hub.file().public_id, "slice": 0})
+        hub.handle(notification("acme/hours/file.csv"))
+        hub.drain()
+
+        old, new = hub.files()
+        assert (old.state, old.reason_code) == ("ignored", "object_gone")
+        assert (new.state, new.rows_accepted) == ("processed", 2)
+        assert events(hub) == (2, 2)
+
+    def test_a_newer_object_is_not_deleted_for_an_older_one(self, hub: Hub, monkeypatch: pytest.MonkeyPatch):
+        from chalicelib.files import settling
+
+        settle = settling.settle
+
+        def replaced_meanwhile(*arguments) -> None:
+            settle(*arguments)
+            hub.drop("hours", hours("new,E3,2026-11-02,1"))
+
+        monkeypatch.setattr(settling, "settle", replaced_meanwhile)
+        hub.process("hours", CONTENT)
+        monkeypatch.undo()
+
+        assert objects.head(settings().bucket("hub-in"), "acme/hours/file.csv") is not None
+        hub.handle(notification("acme/hours/file.csv"))
+        assert [file.rows_accepted for file in hub.files()] == [2, 1]
