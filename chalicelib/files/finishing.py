@@ -45,7 +45,7 @@ def finish(holding: Holding) -> None:
             answer_again(holding.database, changed)
     _empty_inbox(file)
     holding.run(_closed)
-    _log.info("A file is finished.", extra={"file_id": file.public_id, "state": file.state, "code": file.reason_code})
+    log.info("A file is finished.", extra={"file_id": file.public_id, "state": file.state, "code": file.reason_code})
 
 
 def answer(database: Database, file: InboundFile) -> None:
@@ -100,7 +100,7 @@ def _empty_inbox(file: InboundFile) -> None:
             objects.delete(file.bucket, key, etag=etag)
         except Conflict:
             # Another content has taken the name: it is a file of its own and has its own notification.
-            _log.info("An object was replaced meanwhile and stays in the inbox.", extra={"object_key": key})
+            log.info("An object was replaced meanwhile and stays in the inbox.", extra={"object_key": key})
 
 
 def _objects_of(file: InboundFile) -> list[tuple[str, str]]:

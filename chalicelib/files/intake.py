@@ -66,7 +66,7 @@ def _continue(
         with database.read() as db:
             file = load(db, file_id)
     except NotFound:
-        _log.warning("A message names a file that does not exist.", extra={"file_id": message["continue"]})
+        log.warning("A message names a file that does not exist.", extra={"file_id": message["continue"]})
         return
     if file.finished_at is not None:
         if file.receipt_written < file.receipt_revision:
@@ -115,7 +115,7 @@ def _work(
     try:
         _advance(holding)
     except TurnLost:
-        _log.info("A file is in other hands.", extra={"file_id": holding.file.public_id})
+        log.info("A file is in other hands.", extra={"file_id": holding.file.public_id})
         return
     except TimeShort:
         _let_go(holding, blameless=True)

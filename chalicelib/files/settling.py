@@ -27,7 +27,7 @@ def _settle(db: Connection, turn: Turn, partner: Partner, now: datetime) -> Turn
     turns.lock(db, turn)
     breaks = conserving.breaks(db, file)
     if breaks:
-        _log.error("The figures of a file do not add up.", extra={"file_id": file.public_id, "count": len(breaks)})
+        log.error("The figures of a file do not add up.", extra={"file_id": file.public_id, "count": len(breaks)})
         reason = f"The figures of this file do not add up ({'; '.join(breaks)}); an engineer has to look at it."
         values = {"state": "broken", "reason_code": "not_conserved", "reason": reason[:_REASON_LENGTH_MAX]}
         return turns.write(db, turn, values, now=now)

@@ -78,6 +78,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(
             batch_op.f("ix_accrual_event_account_id_event_date"), ["account_id", "event_date"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_accrual_event_partner_id_seq"), ["partner_id", "seq"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_accrual_event_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
         )
@@ -124,6 +125,61 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         mysql_engine="InnoDB",
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "delivery",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("target_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("entity", sa.String(length=40), nullable=False),
+        sa.Column("entity_key", sa.String(length=64), nullable=False),
+        sa.Column("unclaimed", sa.Boolean(), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("payload", tables.JsonText, nullable=True),
+        sa.Column("version", tables.Big, nullable=True),
+        sa.Column("mapping_version_id", tables.Id, nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("next_at", tables.Microseconds(), nullable=False),
+        sa.Column("lease_until", tables.Microseconds(), nullable=True),
+        sa.Column("lease_id", tables.Id, nullable=True),
+        sa.Column("last_code", sa.String(length=60), nullable=True),
+        sa.Column("last_detail", sa.String(length=500), nullable=True),
+        sa.Column("task_token", tables.JsonText, nullable=True),
+        sa.Column("reported_at", tables.Microseconds(), nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.Column("confirmed_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_delivery")),
+        sa.UniqueConstraint("id", name=op.f("uq_delivery_id")),
+        sa.UniqueConstraint(
+            "target_id",
+            "entity",
+            "entity_key",
+            "unclaimed",
+            name=op.f("uq_delivery_target_id_entity_entity_key_unclaimed"),
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_entity_key_version"), ["entity_key", "version"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_partner_id_seq"), ["partner_id", "seq"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_delivery_target_id_entity_key_state_seq"),
+            ["target_id", "entity_key", "state", "seq"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_delivery_target_id_state_next_at_seq"),
+            ["target_id", "state", "next_at", "seq"],
+            unique=False,
+        )
+
     op.create_table(
         "delivery_attempt",
         sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
@@ -235,18 +291,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     )
     with op.batch_alter_table("idempotency_record", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_idempotency_record_created_at"), ["created_at"], unique=False)
-
-    op.create_table(
-        "partner_block",
-        sa.Column("partner_id", tables.Id, nullable=False),
-        sa.Column("since", tables.Microseconds(), nullable=False),
-        sa.PrimaryKeyConstraint("partner_id", name=op.f("pk_partner_block")),
-        info={"tenant": True},
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mysql_engine="InnoDB",
-        sqlite_autoincrement=True,
-    )
 
     op.create_table(
         "inbound_file",
@@ -445,6 +489,17 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "partner_block",
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("since", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("partner_id", name=op.f("pk_partner_block")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "ruleset",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("code", sa.String(length=100), nullable=False),
@@ -580,61 +635,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     with op.batch_alter_table("code_table_entry", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_code_table_entry_table_id_entry_code"), ["table_id", "entry_code"], unique=False
-        )
-
-    op.create_table(
-        "delivery",
-        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
-        sa.Column("id", tables.Id, nullable=False),
-        sa.Column("partner_id", tables.Id, nullable=False),
-        sa.Column("target_id", tables.Id, nullable=False),
-        sa.Column("kind", sa.String(length=10), nullable=False),
-        sa.Column("entity", sa.String(length=40), nullable=False),
-        sa.Column("entity_key", sa.String(length=64), nullable=False),
-        sa.Column("unclaimed", sa.Boolean(), nullable=True),
-        sa.Column("state", sa.String(length=12), nullable=False),
-        sa.Column("payload", tables.JsonText, nullable=True),
-        sa.Column("version", tables.Big, nullable=True),
-        sa.Column("mapping_version_id", tables.Id, nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("next_at", tables.Microseconds(), nullable=False),
-        sa.Column("lease_until", tables.Microseconds(), nullable=True),
-        sa.Column("lease_id", tables.Id, nullable=True),
-        sa.Column("last_code", sa.String(length=60), nullable=True),
-        sa.Column("last_detail", sa.String(length=500), nullable=True),
-        sa.Column("task_token", tables.JsonText, nullable=True),
-        sa.Column("reported_at", tables.Microseconds(), nullable=True),
-        sa.Column("created_at", tables.Microseconds(), nullable=False),
-        sa.Column("changed_at", tables.Microseconds(), nullable=False),
-        sa.Column("confirmed_at", tables.Microseconds(), nullable=True),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_delivery")),
-        sa.UniqueConstraint("id", name=op.f("uq_delivery_id")),
-        sa.UniqueConstraint(
-            "target_id",
-            "entity",
-            "entity_key",
-            "unclaimed",
-            name=op.f("uq_delivery_target_id_entity_entity_key_unclaimed"),
-        ),
-        info={"tenant": True},
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mysql_engine="InnoDB",
-        sqlite_autoincrement=True,
-    )
-    with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_delivery_entity_key_version"), ["entity_key", "version"], unique=False)
-        batch_op.create_index(batch_op.f("ix_delivery_partner_id_seq"), ["partner_id", "seq"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_delivery_target_id_entity_key_state_seq"),
-            ["target_id", "entity_key", "state", "seq"],
-            unique=False,
-        )
-        batch_op.create_index(
-            batch_op.f("ix_delivery_target_id_state_next_at_seq"),
-            ["target_id", "state", "next_at", "seq"],
-            unique=False,
         )
 
     op.create_table(
@@ -778,25 +778,25 @@ def downgrade() -> None:
     op.drop_table("ruleset_version")
     op.drop_table("program")
     op.drop_table("member")
-    op.drop_table("delivery")
     op.drop_table("code_table_entry")
     op.drop_table("api_key")
     op.drop_table("user_account")
     op.drop_table("transfer")
     op.drop_table("target")
     op.drop_table("ruleset")
+    op.drop_table("partner_block")
     op.drop_table("partner")
     op.drop_table("member_identity")
     op.drop_table("member_history")
     op.drop_table("lot_use")
     op.drop_table("lot")
     op.drop_table("inbound_file")
-    op.drop_table("partner_block")
     op.drop_table("idempotency_record")
     op.drop_table("hold")
     op.drop_table("heartbeat")
     op.drop_table("file_row")
     op.drop_table("delivery_attempt")
+    op.drop_table("delivery")
     op.drop_table("code_table")
     op.drop_table("audit_event")
     op.drop_table("accrual_event")
