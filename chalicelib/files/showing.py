@@ -1,4 +1,4 @@
-"""Files and rows as people see them: pages of files, outcomes of rows, and cells without what the caller may not see."""
+"""Files and rows as people see them: pages of files, outcomes of rows, cells without what the caller may not see."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,7 +165,7 @@ class Cells:
     def of(self, row: Row[Any]) -> list[str]:
         """The cells of one kept row, one for each column of the header.
 
-        A row whose form is wrong is masked as a whole where the layout has personal columns: nobody knows which is which.
+        A row whose form is wrong is masked as a whole where the layout has personal columns: which is which is unknown.
         """
         cells = rejects.cells_of(row, self._how, width=len(self.header))
         if row.code in rejects.FORM_FAULTS and self._any_personal and not self._personal:

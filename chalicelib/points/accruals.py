@@ -21,14 +21,14 @@ from chalicelib.partners.provenance import RowSource
 from chalicelib.points import accounts, aggregates, deciding, ledger, screening
 from chalicelib.points.accounts import Locked
 from chalicelib.points.deciding import Bench, PointsRefused
-from chalicelib.points.events import FIELDS, Earner, NewAccrual, Outcome, Recorded, content_hash, rejected
+from chalicelib.points.events import Earner, NewAccrual, Outcome, Recorded, content_hash, rejected
 from chalicelib.points.ledger import Earning
 from chalicelib.points.models import accrual_event
 from chalicelib.points.screening import Question
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_ids
 
-__all__ = ["FIELDS", "NewAccrual", "Outcome", "Recorded", "record"]
+__all__ = ["NewAccrual", "Outcome", "Recorded", "record"]
 
 #: How often a batch whose period sums another writer overtook is decided anew. Each time the other's events are known.
 _PASSES_MAX = 5

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 from json import JSONEncoder
-from typing import Final, Literal, NamedTuple, Protocol, TypedDict
+from typing import Literal, NamedTuple, Protocol, TypedDict
 
 #: The longest event id that the hub keeps.
 EVENT_ID_LENGTH_MAX = 100
@@ -41,23 +41,6 @@ class NewAccrual(TypedDict):
     reference: str | None
     description: str | None
 
-
-#: The language type of each field of an accrual, for layouts.
-FIELDS: Final = {
-    "program_code": "string",
-    "event_id": "string",
-    "employee_id": "string",
-    "event_type": "string",
-    "event_date": "date",
-    "quantity": "decimal",
-    "unit": "string",
-    "amount": "decimal",
-    "currency": "string",
-    "pay_period": "string",
-    "job_code_override": "string",
-    "reference": "string",
-    "description": "string",
-}
 
 Outcome = Literal["posted", "no_points", "duplicate", "rejected"]
 

@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries import wake
+from chalicelib.partners.members import by_employee
 from chalicelib.points.history import entries
 from chalicelib.storage.ids import public_id
 from tests.factories import partners
@@ -176,7 +177,8 @@ class TestErrors:
 
 
 class TestLayouts:
-    def test_lists_own_and_shared_ones(self, api, hub, key, other_key):
+    @pytest.mark.usefixtures("hub")
+    def test_lists_own_and_shared_ones(self, api, key, other_key):
         own = api.get("/v1/file-layouts", key=key).json["items"]
 
         assert [(shown["id"], shown["name"], shown["rank"]) for shown in own] == [
@@ -185,17 +187,19 @@ class TestLayouts:
         ]
         assert api.get("/v1/file-layouts", key=other_key).json["items"] == []
 
-    def test_a_template_shows_columns_and_control(self, api, hub, key):
+    @pytest.mark.usefixtures("hub")
+    def test_a_template_shows_columns_and_control(self, api, key):
         shown = api.get("/v1/file-layouts/acme.hours/template", key=key).json
 
-        assert shown["csv"].splitlines()[0] == "event,id,day,hours,partner,note"
+        assert shown["csv"].splitlines()[0] == "day,event,hours,id,note,partner"
         assert shown["control"]["example"] == "#TRAILER,<rows>,<sum>"
-        assert shown["columns"][3] == {
+        assert shown["columns"][2] == {
             "header": "hours", "required": True, "may_be_empty": False, "personal": False, "description": "",
             "feeds": ["quantity"],
         }  # fmt: skip
 
-    def test_another_partners_template_is_not_there(self, api, hub, other_key):
+    @pytest.mark.usefixtures("hub")
+    def test_another_partners_template_is_not_there(self, api, other_key):
         assert api.get("/v1/file-layouts/acme.hours/template", key=other_key).status == 404
 
 
@@ -204,8 +208,6 @@ class TestLineage:
     def entry(self, hub) -> str:
         hub.process("hours", hours("a,E1,2026-11-02,8", '"b",E2,2026-11-02,7.5'))
         with hub.database.read() as db:
-            from chalicelib.partners.members import by_employee
-
             member = by_employee(db, hub.partner.id, ["E2"])["E2"]
             [found] = entries(db, member.id, before_seq=None, limit=2)
         return public_id("trf", found.id)

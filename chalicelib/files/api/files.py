@@ -80,7 +80,7 @@ class FileView(View):
             name=file.name,
             object_key=file.object_key,
             layout=file.layout_name,
-            state=file.state,  # type: ignore[arg-type]  # the states that intake writes
+            state=file.state,
             reason_code=file.reason_code,
             reason=file.reason,
             duplicate_of=None if file.duplicate_of is None else public_id("fil", file.duplicate_of),
@@ -190,7 +190,7 @@ def get_file(call: Call, file_id: str) -> FileDetailView:
         **FileView.of(file).model_dump(),
         layout_version=receipts.layout_version(call.db, file),
         compressed=file.compressed,
-        control_source=file.control_source,  # type: ignore[arg-type]  # one of the two, or None
+        control_source=file.control_source,
         members_absent=file.rows_absent,
         receipt_revision=file.receipt_revision,
         warnings=json.loads(file.warnings or "[]"),

@@ -130,17 +130,17 @@ def _view(listed: Listed, live: LiveVersion) -> LayoutView:
 
 
 def _columns(layout: Layout) -> list[ColumnView]:
-    headers = layout.headers
+    headers, columns = layout.headers, layout.spec.columns
     return [
         ColumnView(
             header=headers[name],
-            required=column.required,
-            may_be_empty=column.may_be_empty,
-            personal=column.personal,
-            description=column.description,
+            required=columns[name].required,
+            may_be_empty=columns[name].may_be_empty,
+            personal=columns[name].personal,
+            description=columns[name].description,
             feeds=[field for field, output in layout.compiled.outputs.items() if name in output.columns],
         )
-        for name, column in layout.spec.columns.items()
+        for name in _in_order(layout)
     ]
 
 
@@ -159,6 +159,13 @@ def _sample(layout: Layout) -> str:
     how = layout.spec.format
     text = io.StringIO()
     table = csv.writer(text, delimiter=how.delimiter, quotechar=how.quote, lineterminator="\n")
-    table.writerow([layout.headers[name] for name in layout.spec.columns])
-    table.writerow([column.sample for column in layout.spec.columns.values()])
+    columns = _in_order(layout)
+    table.writerow([layout.headers[name] for name in columns])
+    table.writerow([layout.spec.columns[name].sample for name in columns])
     return text.getvalue()
+
+
+def _in_order(layout: Layout) -> list[str]:
+    """The columns as a template shows them: what must be there first, since any order is accepted in files."""
+    columns = layout.spec.columns
+    return sorted(columns, key=lambda name: (not columns[name].required, name))

@@ -127,7 +127,7 @@ def _csv(db: Connection, file: InboundFile, cells: Cells) -> Attachment:
     """The rejects as hub-out has them, in UTF-8, personal cells masked as for the caller."""
     if file.rows_rejected > CSV_ROWS_MAX:
         raise Unprocessable(
-            f"{file.rows_rejected} rows are too many for one answer: fetch {receipts.rejects_key_of(file)} from hub-out.",
+            f"{file.rows_rejected} rows are too many here: fetch {receipts.rejects_key_of(file)} from hub-out.",
             code="too_many_rows",
         )
     text = io.StringIO()

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
+from chalicelib.files import settling
 from chalicelib.points.models import accrual_event, transfer
 from chalicelib.settings import settings
 from chalicelib.storage import objects
@@ -123,8 +124,6 @@ class TestReplaced:
         assert events(hub) == (2, 2)
 
     def test_a_newer_object_is_not_deleted_for_an_older_one(self, hub: Hub, monkeypatch: pytest.MonkeyPatch):
-        from chalicelib.files import settling
-
         settle = settling.settle
 
         def replaced_meanwhile(*arguments) -> None:

@@ -60,7 +60,8 @@ class TestQuarantine:
 
         assert (file.state, file.reason_code) == ("quarantined", "expands_too_far")
 
-    def test_a_layout_that_wants_a_trailer_gets_one(self, sqlite_database, data_key):
+    @pytest.mark.usefixtures("data_key")
+    def test_a_layout_that_wants_a_trailer_gets_one(self, sqlite_database):
         control = {"kind": "trailer", "required": True, "column": "hours"}
         hub = make_hub(sqlite_database, hours_layout(control=control))
 
@@ -130,7 +131,8 @@ class TestUnusualButFine:
 
         assert (file.state, file.rows_total, file.rows_accepted) == ("processed", 1, 1)
 
-    def test_cp1252_is_read_where_it_is_declared(self, sqlite_database, data_key):
+    @pytest.mark.usefixtures("data_key")
+    def test_cp1252_is_read_where_it_is_declared(self, sqlite_database):
         hub = make_hub(sqlite_database, hours_layout(format={"encoding": "cp1252", "delimiter": ";"}))
         content = "event;id;day;hours;note\na;E1;2026-11-02;8;5 € für Müller\n"
 
@@ -138,14 +140,16 @@ class TestUnusualButFine:
 
         assert (file.state, file.rows_accepted) == ("processed", 1)
 
-    def test_another_quote_and_a_tab_are_read_where_they_are_declared(self, sqlite_database, data_key):
+    @pytest.mark.usefixtures("data_key")
+    def test_another_quote_and_a_tab_are_read_where_they_are_declared(self, sqlite_database):
         hub = make_hub(sqlite_database, hours_layout(format={"delimiter": "\t", "quote": "'"}))
 
         file = hub.process("hours", "event\tid\tday\thours\n'a'\tE1\t2026-11-02\t8\n")
 
         assert (file.state, file.rows_accepted) == ("processed", 1)
 
-    def test_a_strict_header_is_as_written(self, sqlite_database, data_key):
+    @pytest.mark.usefixtures("data_key")
+    def test_a_strict_header_is_as_written(self, sqlite_database):
         hub = make_hub(sqlite_database, hours_layout(format={"header": "exact"}))
 
         file = hub.process("hours", hours(ROW).replace("event", "Event"))

@@ -7,9 +7,10 @@ from chalicelib.points import proof
 from tests.factories.files import Hub, hours, make_hub, people, people_layout, person
 
 
+@pytest.mark.usefixtures("data_key")
 class TestSnapshot:
     @pytest.fixture
-    def hub(self, database, data_key) -> Hub:
+    def hub(self, database) -> Hub:
         layout = people_layout(mode="snapshot", terminate_share_max="0.5")
         return make_hub(database, layout, members=["E1", "E2", "E3", "E4"])
 

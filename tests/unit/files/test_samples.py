@@ -41,9 +41,10 @@ def drop(hub: Hub, path: str) -> None:
     hub.process(layout, (SAMPLES / path).read_bytes(), name=name, partner=partner)
 
 
+@pytest.mark.usefixtures("data_key")
 class TestAuroraAir:
     @pytest.fixture
-    def hub(self, database: Database, data_key: None) -> Hub:
+    def hub(self, database: Database) -> Hub:
         return onboard(database, "aurora-air")
 
     def test_the_roster_hires_by_the_partners_own_words(self, hub: Hub):
@@ -108,9 +109,10 @@ class TestAuroraAir:
         assert (accruals.rows_accepted, accruals.control_in) == (4, 181_000_000)
 
 
+@pytest.mark.usefixtures("data_key")
 class TestHarborHotels:
     @pytest.fixture
-    def hub(self, database: Database, data_key: None) -> Hub:
+    def hub(self, database: Database) -> Hub:
         return onboard(database, "harbor-hotels")
 
     def test_the_roster_is_read_in_its_own_alphabet(self, hub: Hub):

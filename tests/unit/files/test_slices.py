@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from chalicelib.files import turns
+from chalicelib.files import applying, arrivals, intake, turns
 from chalicelib.files.models import inbound_file
 from chalicelib.files.refusals import TurnLost
 from chalicelib.points.models import accrual_event
 from chalicelib.settings import Settings, settings
+from chalicelib.storage import objects
 from tests.factories.files import Hub, hours, people, person, received
 
 
@@ -44,8 +45,6 @@ class TestSlices:
         message = hub.drop("hours", hours(*TEN))
         hub.remaining_s = 900
 
-        from chalicelib.files import intake
-
         intake.handle(hub.database, message, clock=hub.clock, remaining_s=lambda: next(left))
 
         file = hub.file()
@@ -59,8 +58,6 @@ class TestSlices:
     @pytest.mark.usefixtures("tiny_slices")
     @pytest.mark.parametrize("slices", [0, 1, 3])
     def test_a_handler_that_dies_is_followed_by_another(self, hub: Hub, slices: int, monkeypatch: pytest.MonkeyPatch):
-        from chalicelib.files import applying
-
         record, done = applying.record_rows, iter(range(100))
 
         def dying(*arguments, **options):
@@ -118,7 +115,7 @@ class TestTurns:
         hub.drain()
 
         finished = sorted(hub.files(), key=lambda file: file.finished_at or file.arrived_at)
-        assert [file.name for file in finished][0] == "3.csv"
+        assert finished[0].name == "3.csv"
         assert {file.state for file in finished} == {"processed"}
 
     def test_while_one_file_is_held_no_other_of_the_partner_is(self, hub: Hub):
@@ -158,9 +155,6 @@ class TestTurns:
 
     def registered(self, hub: Hub, name: str) -> bytes:
         """A file that nobody has worked on."""
-        from chalicelib.files import arrivals
-        from chalicelib.storage import objects
-
         hub.drop("hours", hours(f"{name},E1,2026-11-02,8"), name=name)
         found = objects.head(arrivals.inbox(), f"acme/hours/{name}")
         assert found is not None

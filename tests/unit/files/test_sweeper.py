@@ -69,9 +69,10 @@ class TestSweeper:
         assert received() == []
 
 
+@pytest.mark.usefixtures("data_key")
 class TestSidecar:
     @pytest.fixture
-    def hub(self, database, data_key) -> Hub:
+    def hub(self, database) -> Hub:
         control = {"kind": "sidecar", "required": True, "column": "hours"}
         return make_hub(database, hours_layout(control=control))
 

@@ -139,6 +139,15 @@ class TestTheSameEventAgain:
             assert second == first._replace(outcome="duplicate")
             assert counters(db, earning.account_id)["credits_posted"] == first.points_minor
 
+    def test_twice_in_a_batch_is_twice_a_duplicate_of_the_stored_one(self, database, earning):
+        again = event(event_id="once")
+        with database.write() as db:
+            [first] = record(db, earning.partner, [again])
+            second, third, other = record(db, earning.partner, [again, again, {**again, "reference": "other"}])
+
+        assert second == third == first._replace(outcome="duplicate")
+        assert other.code == "other_content"
+
     @pytest.mark.parametrize("alone", [True, False])
     def test_with_other_content_is_rejected(self, database, earning, alone):
         with database.write() as db:
@@ -310,6 +319,36 @@ class TestTheRuleInForce:
             [recorded] = record(db, earning.partner, [event(event_date=date(2026, 11, 2))])
 
         assert recorded.outcome == "posted"
+
+
+class TestALargeBatch:
+    """So many rows that MySQL gets them by LOAD DATA."""
+
+    def test_posts_the_new_and_answers_the_others(self, database, earning):
+        with database.write() as db:
+            known = sorted(partners.make_members(db, earning.partner, 50))
+            events = [
+                event(
+                    event_id=f"{number:04}",
+                    employee_id=known[number % 50],
+                    quantity=Decimal(number),
+                    description="ö\t\\",
+                )
+                for number in range(1, 401)
+            ]
+            earlier = record(db, earning.partner, events[100:110])
+            strangers = [event(employee_id="E9999"), event(event_id="0042", employee_id=known[0])]
+            recorded = record(db, earning.partner, [*events, *strangers])
+
+            outcomes = [each.outcome for each in recorded]
+            assert outcomes == ["posted"] * 100 + ["duplicate"] * 10 + ["posted"] * 290 + ["rejected"] * 2
+            assert [each.id for each in recorded[100:110]] == [each.id for each in earlier]
+            assert [each.code for each in recorded[400:]] == ["unknown_member", "other_content"]
+            assert sum(each.points_minor for each in recorded) == 150 * sum(range(1, 401))
+            moved = db.execute(select(func.sum(transfer.c.amount_minor))).scalar_one()
+            assert moved == 150 * sum(range(1, 401))
+            kept = db.execute(select(accrual_event.c.facts).where(accrual_event.c.event_id == "0001")).scalar_one()
+            assert json.loads(kept)["event"]["description"] == "ö\t\\"
 
 
 class TestEarn:
