@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from chalicelib.errors import Unavailable
 from local.home import REPOSITORY
-from local.processes import Identity, end
+from local.processes import Identity, end, listens
 
 _POLL_S = 0.1
 _LINES_KEPT = 20
@@ -28,11 +28,12 @@ _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How to run one process; it is ready when ``ready_url`` (if any) answers 200."""
+    """How to run one process; it is ready when it listens on ``port`` and ``ready_url`` answers 200, if given."""
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
+    port: int | None = None
     ready_url: str | None = None
     grace_s: float = 5.0
 
@@ -87,10 +88,14 @@ class Child:
             if self.ended() is not None:
                 raise Unavailable(f"{self.command.name} ended at once: {self._why()}", code="child_ended")
             last = probe(self.command.ready_url) if self.command.ready_url else "200"
-            if last == "200":
+            if last == "200" and self._listens():
                 return
             time.sleep(_POLL_S)
         raise Unavailable(f"{self.command.name} is not ready after {timeout_s:g} s: {last}", code="child_not_ready")
+
+    def _listens(self) -> bool:
+        """Whether the port is this very process's: another program that won it may answer as well."""
+        return self.command.port is None or listens(self.identity.pid, self.command.port)
 
     def _why(self) -> str:
         self.reader.join(_LAST_LINES_S)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 _POLL_S = 0.05
 _LOOPBACK = "127.0.0.1"
+_PROC = Path("/proc/self/stat")  # Linux has it, macOS has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,22 @@ def holder(port: int) -> str:
     return "another process"
 
 
+def listens(pid: int, port: int) -> bool:
+    """Whether this process, or off Linux a child of it, listens on a port."""
+    found = _listeners(port)
+    return pid in found or (not _PROC.exists() and any(_parent(each) == pid for each in found))
+
+
+def _parent(pid: int) -> int | None:
+    found = subprocess.run(  # noqa: S603 - a fixed command
+        ["ps", "-o", "ppid=", "-p", str(pid)],  # noqa: S607 - from PATH, as on any macOS
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return int(found) if found.isdecimal() else None
+
+
 def _listeners(port: int) -> list[int]:
     sockets: set[str] = set()
     for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
@@ -88,7 +105,7 @@ def _listeners(port: int) -> list[int]:
                 fields = line.split()
                 if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
                     sockets.add(f"socket:[{fields[9]}]")
-    if not Path("/proc/net/tcp").exists():
+    if not _PROC.exists():
         found = subprocess.run(  # noqa: S603 - a fixed command
             ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-t"],  # noqa: S607 - from PATH, as on any macOS
             capture_output=True,
@@ -106,7 +123,7 @@ def _listeners(port: int) -> list[int]:
 
 def _start_time(pid: int) -> str | None:
     stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
+    if _PROC.exists():
         try:
             # The command's name may hold spaces and brackets; after it come state (field 3) and start time (field 22).
             fields = stat.read_text().rpartition(")")[2].split()

@@ -20,6 +20,7 @@ def command(home: Home, port: int, given: Mapping[str, str]) -> Command:
         "aws",
         [str(_PYTHON), "-m", "ministack"],
         environment.of_stand_in(given, home, port),
+        port,
         f"http://127.0.0.1:{port}/_ministack/health",
     )
 

@@ -165,7 +165,8 @@ class Supervisor:
                 self._launch(command(self._ports[name])).wait_until_ready(_READY_S)
             except Unavailable:
                 # Another program may have taken the port between the look and the start.
-                if attempt == _PORT_TRIES_MAX or processes.is_free(self._ports[name]):
+                end_all([self._children[name]])
+                if attempt == _PORT_TRIES_MAX:
                     raise
             else:
                 return
@@ -188,6 +189,7 @@ class Supervisor:
             "commerce-cloud",
             [sys.executable, "-m", "local.outside.commerce_cloud", "--port", str(port), "--state", state],
             {"PATH": self._given.get("PATH", ""), "PYTHONUNBUFFERED": "1"},
+            port,
             f"http://127.0.0.1:{port}/_health",
         )
 
@@ -197,6 +199,7 @@ class Supervisor:
             "gateway",
             [sys.executable, "-m", "local.gateway", *arguments],
             self._environment(),
+            self._options.port,
             f"{self._url}/v1/health/ready",
         )
 

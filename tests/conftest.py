@@ -38,6 +38,21 @@ _POOL_MAX = 64
 REFERENCE_DATA = os.environ.get("INTERLINE_REFERENCE_DATA")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests recorded, whichever worker ran them."""
+    figures = [
+        str(value)
+        for report in terminalreporter.getreports("passed")
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == "figure"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        for figure in sorted(figures):
+            terminalreporter.write_line(figure)
+
+
 @pytest.fixture
 def now() -> datetime:
     """The moment at which a test happens."""

@@ -74,7 +74,7 @@ def _write_rejects(db: Connection, file: InboundFile) -> str | None:
     if file.header is None or file.rows_total is None or not (file.rows_rejected or file.receipt_revision > 1):
         return None
     key = receipts.rejects_key_of(file)
-    with rejects.write(db, file) as content:
+    with rejects.written(db, file) as content:
         objects.put(receipts.bucket(), key, content, content_type="text/csv")
     return key
 

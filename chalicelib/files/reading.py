@@ -79,9 +79,7 @@ def _lines(source: IO[bytes], how: Format, pending: list[bytes], *, at_start: bo
     encoding = how.encoding
     limit = RECORD_BYTES_MAX
     readline = source.readline
-    if at_start and encoding == "utf-8" and (first := readline(limit + 1)):
-        pending.append(first)
-        yield first.removeprefix(_BOM).decode(encoding)
+    bom = _BOM if at_start and encoding == "utf-8" else b""
     while line := readline(limit + 1):
         pending.append(line)
         if len(line) > limit or (len(pending) > 1 and sum(map(len, pending)) > limit):
@@ -89,6 +87,8 @@ def _lines(source: IO[bytes], how: Format, pending: list[bytes], *, at_start: bo
                 "row_too_long",
                 f"A row is longer than {limit} bytes: a quote is not closed, or this is not a table with line feeds.",
             )
+        if bom:
+            line, bom = line.removeprefix(bom), b""
         yield line.decode(encoding)
 
 

@@ -10,6 +10,7 @@ import csv
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO, Any
 
 from sqlalchemy import select
@@ -63,20 +64,21 @@ def raw_text(row: Row[Any], how: Format) -> str:
     return unseal(row.raw, row.file_id).decode(how.encoding).rstrip("\r\n")
 
 
-def write(db: Connection, file: InboundFile) -> IO[bytes]:
-    """The rejects of a file as a CSV, rewound; the caller closes it. Small ones stay in memory."""
+@contextmanager
+def written(db: Connection, file: InboundFile) -> Iterator[IO[bytes]]:
+    """The rejects of a file as a CSV, rewound. Small ones stay in memory."""
     version = rulesets.version(db, file.layout_version_id or b"")
     how = layouts.of_version(version).spec.format
-    target = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
-    # What we say is ASCII; anything else in it is shown as a question mark rather than lost.
-    text = io.TextIOWrapper(target, encoding=how.encoding, errors="replace", newline="")
-    table = csv.writer(text, delimiter=how.delimiter, quotechar=how.quote, quoting=csv.QUOTE_ALL)
     width = len(header_cells(file))
-    table.writerows(lines(db, file, cells_of=lambda row: cells_of(row, how, width=width)))
-    text.flush()
-    text.detach()
-    target.seek(0)
-    return target
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as target:
+        # What we say is ASCII; anything else in it is shown as a question mark rather than lost.
+        text = io.TextIOWrapper(target, encoding=how.encoding, errors="replace", newline="")
+        table = csv.writer(text, delimiter=how.delimiter, quotechar=how.quote, quoting=csv.QUOTE_ALL)
+        table.writerows(lines(db, file, cells_of=lambda row: cells_of(row, how, width=width)))
+        text.flush()
+        text.detach()
+        target.seek(0)
+        yield target
 
 
 def lines(

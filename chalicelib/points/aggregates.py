@@ -4,8 +4,9 @@ The sums start from what is stored and grow with each event that the batch accep
 what the first one earned.
 """
 
+from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine import Connection
@@ -19,28 +20,24 @@ _STARTS: Mapping[str, Callable[[date], date]] = {
     "calendar_quarter": lambda day: day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1),
     "calendar_year": lambda day: day.replace(month=1, day=1),
 }
-_LONGEST: Mapping[str, timedelta] = {
-    "calendar_month": timedelta(31),
-    "calendar_quarter": timedelta(92),
-    "calendar_year": timedelta(366),
-}
+_MONTHS: Mapping[str, int] = {"calendar_month": 1, "calendar_quarter": 3, "calendar_year": 12}
 
 _EARNED = (
-    select(accrual_event.c.account_id, accrual_event.c.event_date, func.sum(accrual_event.c.points_minor))
+    select(accrual_event.c.account_id, func.sum(accrual_event.c.points_minor))
     .where(
         accrual_event.c.account_id.in_(bindparam("accounts", expanding=True)),
         accrual_event.c.event_date.between(bindparam("first"), bindparam("last")),
     )
-    .group_by(accrual_event.c.account_id, accrual_event.c.event_date)
+    .group_by(accrual_event.c.account_id)
 )
 
 
 class PeriodTotals:
     """Minor units earned so far, by account, kind of period and period."""
 
-    def __init__(self, periods: Sequence[str]) -> None:
+    def __init__(self, periods: Sequence[str], sums: Mapping[tuple[bytes, str, date], int] | None = None) -> None:
         self._starts = [(period, _STARTS[period]) for period in periods]
-        self._sums: dict[tuple[bytes, str, date], int] = {}
+        self._sums = dict(sums or {})
 
     def of(self, account_id: bytes, period: str, day: date) -> int:
         """What the account earned in the period around ``day``, in minor units."""
@@ -54,18 +51,27 @@ class PeriodTotals:
 
 
 def read(db: Connection, wanted: Sequence[tuple[bytes, date]], periods: Sequence[str]) -> PeriodTotals:
-    """The totals around each (account, day), for each kind of period; no statement when there is none.
+    """The totals around each (account, day), for each kind of period; one statement for each period that is touched.
 
     The accounts must be locked: then nobody else adds to what is read here.
     """
-    totals = PeriodTotals(sorted(set(periods)))
-    if not wanted or not periods:
-        return totals
-    days = [day for _, day in wanted]
-    first = min(_STARTS[period](min(days)) for period in periods)
-    # A little past the end of the last period: what lies beyond is summed under its own period and never asked for.
-    last = max(_STARTS[period](max(days)) + _LONGEST[period] for period in periods)
-    for chunk in bulk.in_chunks(sorted({account_id for account_id, _ in wanted})):
-        for account_id, day, points_minor in db.execute(_EARNED, {"accounts": chunk, "first": first, "last": last}):
-            totals.add(account_id, day, int(points_minor))
-    return totals
+    kinds = sorted(set(periods))
+    # One statement a period, which sums in the database: a file brings one or two periods and many days.
+    accounts: dict[tuple[str, date], set[bytes]] = {}
+    for kind in kinds:
+        start = _STARTS[kind]
+        for account_id, day in wanted:
+            accounts.setdefault((kind, start(day)), set()).add(account_id)
+    sums: dict[tuple[bytes, str, date], int] = {}
+    for (kind, first), ids in accounts.items():
+        last = _last_day(first, _MONTHS[kind])
+        for chunk in bulk.in_chunks(sorted(ids)):
+            for account_id, points_minor in db.execute(_EARNED, {"accounts": chunk, "first": first, "last": last}):
+                sums[account_id, kind, first] = int(points_minor)
+    return PeriodTotals(kinds, sums)
+
+
+def _last_day(first: date, months: int) -> date:
+    """The last day of a period that begins with a month and ends in the same year."""
+    month = first.month + months - 1
+    return first.replace(month=month, day=monthrange(first.year, month)[1])

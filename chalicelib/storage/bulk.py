@@ -5,9 +5,10 @@ Column defaults of the table are applied here (SQLAlchemy's ``default=``), serve
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, bindparam, select, tuple_, update
+from sqlalchemy import Insert, Table, Update, bindparam, select, tuple_, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -42,7 +43,7 @@ def insert(db: Connection, table: Table, rows: Sequence[Row]) -> None:
         if loaded.skipped:
             raise IntegrityError(f"LOAD DATA into {table.name}: {loaded.skipped} duplicate rows", None, ValueError())
         return
-    db.execute(plain_insert(table), rows)
+    db.execute(_insert_statement(table), rows)
 
 
 def insert_new(db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str], own: str = "id") -> list[int]:
@@ -69,17 +70,8 @@ def upsert(db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[s
         return
     if _loads(db, rows):
         load_data.upsert(db, table, rows, update=update)
-    elif is_mysql(db):
-        by_values = mysql_insert(table)
-        db.execute(by_values.on_duplicate_key_update({name: by_values.inserted[name] for name in update}), rows)
     else:
-        on_conflict = sqlite_insert(table)
-        db.execute(
-            on_conflict.on_conflict_do_update(
-                index_elements=list(key), set_={name: on_conflict.excluded[name] for name in update}
-            ),
-            rows,
-        )
+        db.execute(_upsert_statement(table, tuple(key), tuple(update), mysql=is_mysql(db)), rows)
 
 
 def update_by_key(
@@ -91,11 +83,8 @@ def update_by_key(
     if _loads(db, rows):
         load_data.update_by_key(db, table, rows, key=key, set_=set_)
         return
-    statement = update(table).values({name: bindparam(f"new_{name}") for name in set_})
-    for name in key:
-        statement = statement.where(table.c[name] == bindparam(f"key_{name}"))
     db.execute(
-        statement,
+        _update_statement(table, tuple(key), tuple(set_)),
         [{f"new_{name}": row[name] for name in set_} | {f"key_{name}": row[name] for name in key} for row in rows],
     )
 
@@ -115,6 +104,33 @@ def key_in(table: Table, key: Sequence[str], values: Sequence[Sequence[Any]]) ->
     return condition
 
 
+# Building a statement costs more than compiling it again from SQLAlchemy's cache: there are few, so they are kept.
+
+
+@lru_cache(maxsize=256)
+def _upsert_statement(table: Table, key: tuple[str, ...], update: tuple[str, ...], *, mysql: bool) -> Insert:
+    if mysql:
+        by_values = mysql_insert(table)
+        return by_values.on_duplicate_key_update({name: by_values.inserted[name] for name in update})
+    on_conflict = sqlite_insert(table)
+    return on_conflict.on_conflict_do_update(
+        index_elements=list(key), set_={name: on_conflict.excluded[name] for name in update}
+    )
+
+
+@lru_cache(maxsize=256)
+def _update_statement(table: Table, key: tuple[str, ...], set_: tuple[str, ...]) -> Update:
+    statement = update(table).values({name: bindparam(f"new_{name}") for name in set_})
+    for name in key:
+        statement = statement.where(table.c[name] == bindparam(f"key_{name}"))
+    return statement
+
+
+@lru_cache(maxsize=256)
+def _insert_statement(table: Table) -> Insert:
+    return plain_insert(table)
+
+
 def _loads(db: Connection, rows: Sequence[Row]) -> bool:
     return len(rows) >= _LOAD_ROWS_MIN and is_mysql(db) and load_data.allowed(db)
 
@@ -123,7 +139,7 @@ def _insert_new_by_values(
     db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str], own: str
 ) -> list[int]:
     # INSERT IGNORE would turn wrong values into warnings: so plain inserts, and a second look only when one clashes.
-    statement = plain_insert(table)
+    statement = _insert_statement(table)
     if len(rows) == 1:
         try:
             db.execute(statement, rows[0])

@@ -1,6 +1,6 @@
 """What a handler is given besides its parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
@@ -14,7 +14,7 @@ from chalicelib.storage.engine import Database
 class Call:
     """One request on its way through a handler: who asks, when, and the open transaction."""
 
-    __slots__ = ("_db", "_principal", "bound_to", "caller", "database", "headers", "now")
+    __slots__ = ("_db", "_principal", "afterwards", "bound_to", "caller", "database", "headers", "now")
 
     def __init__(
         self,
@@ -37,6 +37,12 @@ class Call:
         self.headers = headers
         #: The route and its path parameters, to which a page's cursor belongs.
         self.bound_to = bound_to
+        #: What to do once the transaction has committed; the answer waits for it.
+        self.afterwards: list[Callable[[], None]] = []
+
+    def after_commit(self, do: Callable[[], None]) -> None:
+        """Have ``do`` called when the transaction has committed, and not when it rolled back. It must not raise."""
+        self.afterwards.append(do)
 
     @property
     def db(self) -> Connection:

@@ -126,6 +126,8 @@ class _Exchange:
         if spec.body is not None:
             arguments["body"] = body
 
+        afterwards: list[Callable[[], None]] = []
+
         def handled(db: Connection | None) -> Reply:
             call = Call(
                 db=db,
@@ -136,7 +138,10 @@ class _Exchange:
                 headers=request.headers,
                 bound_to=f"{spec.route} {path}",
             )
-            return answers.reply(spec.handler(call, **arguments), spec.status)
+            reply = answers.reply(spec.handler(call, **arguments), spec.status)
+            # A transaction that lost its race is done again: what counts is the last time.
+            afterwards[:] = call.afterwards
+            return reply
 
         if spec.effect is Effect.NONE:
             return handled(None), {}
@@ -145,9 +150,13 @@ class _Exchange:
                 return handled(db), {}
         key = _idempotency_key(spec, request.headers.get("idempotency-key"))
         if key is None:
-            return self.database.run(handled), {}
-        seen = repr((path, None if query is None else query.model_dump_json())).encode() + b"\n" + raw_body
-        return self.database.run(lambda db: self._once(db, key, sha256(seen).digest(), handled))
+            answered: tuple[Reply, dict[str, str]] = self.database.run(handled), {}
+        else:
+            seen = repr((path, None if query is None else query.model_dump_json())).encode() + b"\n" + raw_body
+            answered = self.database.run(lambda db: self._once(db, key, sha256(seen).digest(), handled))
+        for do in afterwards:
+            do()
+        return answered
 
     @property
     def actor(self) -> str:

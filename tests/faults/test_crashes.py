@@ -37,7 +37,12 @@ def comparable(world: World) -> str:
 
 
 def survives_every_crash(
-    world: World, prepare: Callable[[], Any], handler: Callable[[Any], None], mode: Mode, name: str
+    record: Callable[[str, object], None],
+    world: World,
+    prepare: Callable[[], Any],
+    handler: Callable[[Any], None],
+    mode: Mode,
+    name: str,
 ) -> None:
     """Crash ``handler`` at each of its seams in turn, let the hub come to rest, and compare."""
     start = world.snapshot()
@@ -62,7 +67,8 @@ def survives_every_crash(
         except Exception as error:
             raise AssertionError(f"The hub does not recover from a {where}.") from error
         assert comparable(world) == expected, where
-    print(f"\n{name}, {mode}, {world.database.engine.dialect.name}: {number - 1} crash points survived")
+    # Printed at the end of the test session (tests/conftest.py), also when workers run the tests.
+    record("figure", f"{name}, {mode}, {world.database.engine.dialect.name}: {number - 1} crash points survived")
     assert number > 1
 
 
@@ -72,17 +78,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile.*:pytest.
 
 @pytest.mark.parametrize("mode", ["crash", "dead"])
 class TestTheFileHandler:
-    def test_ends_as_if_nothing_had_happened(self, world: World, mode: Mode):
-        survives_every_crash(world, world.drop, world.intake, mode, "file handler")
+    def test_ends_as_if_nothing_had_happened(self, record_property, world: World, mode: Mode):
+        survives_every_crash(record_property, world, world.drop, world.intake, mode, "file handler")
 
 
 @pytest.mark.parametrize("mode", ["crash", "dead"])
 class TestThePump:
-    def test_ends_as_if_nothing_had_happened(self, world: World, mode: Mode):
+    def test_ends_as_if_nothing_had_happened(self, record_property, world: World, mode: Mode):
         world.restore(world.snapshot())
         world.intake(world.drop())
 
-        survives_every_crash(world, lambda: None, lambda _: world.pump(), mode, "pump")
+        survives_every_crash(record_property, world, lambda: None, lambda _: world.pump(), mode, "pump")
 
 
 @pytest.mark.parametrize("mode", ["crash", "dead"])
@@ -106,9 +112,13 @@ class TestTheAccrualEndpoint:
         return send
 
     @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "ten-hours"}], ids=["event id", "idempotency key"])
-    def test_asked_again_ends_as_if_asked_once(self, world: World, post, mode: Mode, headers: Mapping[str, str]):
+    def test_asked_again_ends_as_if_asked_once(
+        self, record_property, world: World, post, mode: Mode, headers: Mapping[str, str]
+    ):
         def and_once_more(_: Any) -> None:
             post(headers)
 
         world.asked_again = lambda: post(headers)
-        survives_every_crash(world, lambda: None, and_once_more, mode, f"accrual endpoint {sorted(headers)}")
+        survives_every_crash(
+            record_property, world, lambda: None, and_once_more, mode, f"accrual endpoint {sorted(headers)}"
+        )

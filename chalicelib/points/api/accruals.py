@@ -7,6 +7,7 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.access.scopes import Scope
+from chalicelib.deliveries.wake import wake
 from chalicelib.errors import Fault, InvalidInput, NotFound, OtherContent, Unprocessable
 from chalicelib.partners import directory, members, programs
 from chalicelib.partners.provenance import BY_API
@@ -75,6 +76,7 @@ def record_accrual(call: Call, body: AccrualBody) -> Answer[AccrualView]:
         if recorded.code == OtherContent.code:
             raise OtherContent(message, faults=faults)
         raise Rejected(message, code=recorded.code, faults=faults)
+    call.after_commit(lambda: wake(now=call.now))
     return Answer(200 if recorded.outcome == "duplicate" else 201, AccrualView.of(recorded))
 
 
@@ -90,6 +92,7 @@ def record_accruals(call: Call, body: BatchBody) -> BatchView:
         caller=call.caller,
         now=call.now,
     )
+    call.after_commit(lambda: wake(now=call.now))
     outcomes = [each.outcome for each in recorded]
     return BatchView(
         posted=outcomes.count("posted"),

@@ -47,3 +47,12 @@ class TestWaking:
         assert [record.message for record in caplog.records] == [
             "The pump could not be woken: the schedule will run it."
         ]
+
+    def test_leaves_a_queue_that_does_not_answer_alone_for_a_minute(self, caplog):
+        aws.client("sqs").delete_queue(QueueUrl=queues.url_of(settings().queue("deliveries")))
+        queues.reset()
+
+        for seconds in (0, 30, 59, 60):
+            wake.wake(now=NOW + timedelta(seconds=seconds))
+
+        assert len(caplog.records) == 2

@@ -106,7 +106,7 @@ class TestTurns:
             hub.drop("people", people(person("E9")), name="3.csv"),
         ]
         monkeypatch.setattr("chalicelib.files.intake._work", lambda *_arguments, **_options: None)
-        for message in reversed(messages):
+        for message in messages:
             hub.handle(message)
         monkeypatch.undo()
 
@@ -115,7 +115,7 @@ class TestTurns:
         hub.drain()
 
         finished = sorted(hub.files(), key=lambda file: file.finished_at or file.arrived_at)
-        assert finished[0].name == "3.csv"
+        assert [file.name for file in finished] == ["3.csv", "1.csv", "2.csv"]
         assert {file.state for file in finished} == {"processed"}
 
     def test_while_one_file_is_held_no_other_of_the_partner_is(self, hub: Hub):

@@ -3,7 +3,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -22,6 +24,15 @@ def python(code: str) -> subprocess.Popen[str]:
 
 def command(code: str, **options: object) -> Command:
     return Command("test", [sys.executable, "-c", code], dict(os.environ), **options)  # type: ignore[arg-type]
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 class TestIdentity:
@@ -132,6 +143,17 @@ class TestChild:
         with pytest.raises(Unavailable, match="no such luck"):
             child.wait_until_ready(10)
         end_all([child])
+
+    def test_one_that_lost_its_port_is_not_ready_though_the_winner_answers(self):
+        with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as winner:
+            threading.Thread(target=winner.serve_forever, daemon=True).start()
+            port = winner.server_address[1]
+            child = Child.start(command(SLEEP, port=port, ready_url=f"http://127.0.0.1:{port}/"), print)
+
+            with pytest.raises(Unavailable, match="not ready after"):
+                child.wait_until_ready(1.0)
+            end_all([child])
+            winner.shutdown()
 
     def test_one_that_never_answers_is_not_ready(self):
         child = Child.start(command(SLEEP, ready_url="http://127.0.0.1:9/"), print)

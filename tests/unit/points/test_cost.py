@@ -14,7 +14,8 @@ def counted(database):
     statements: list[str] = []
 
     def note(_connection, _cursor, statement, *_):
-        statements.append(statement)
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
 
     listeners.listen(database.engine, "before_cursor_execute", note)
     try:

@@ -97,6 +97,16 @@ class TestPeriodAggregates:
 
         assert (within.points_minor, beyond.points_minor) == (2000, 8000)
 
+    def test_counts_what_is_stored_from_the_first_day_to_the_last(self, database):
+        days = [date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 30), date(2026, 12, 1)]
+        with database.write() as db:
+            earning = make_earning(db, document=capped())
+            record(db, earning.partner, [event(event_date=day, quantity=Decimal(30)) for day in days])
+        with database.write() as db:
+            [in_november] = record(db, earning.partner, [event(event_date=date(2026, 11, 2), quantity=Decimal(60))])
+
+        assert in_november.points_minor == 4000
+
     def test_counts_each_member_apart(self, database):
         with database.write() as db:
             earning = make_earning(db, document=capped())

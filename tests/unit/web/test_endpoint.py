@@ -295,6 +295,33 @@ class TestErrors:
 
 
 @pytest.mark.usefixtures("data_key")
+class TestAfterCommit:
+    def declare(self, bench, seen, *, fails=False):
+        @endpoint(bench.blueprint, "POST /v1/things", scope=WRITE, status=201, idempotent=True)
+        def make_thing(call: Call, body: Note) -> Said:
+            """Make a thing, and tell somebody."""
+            call.db.execute(insert(heartbeat), {"name": body.name, "at": call.now, "ok": True})
+            call.after_commit(lambda: seen.append(effects(call.database)))
+            if fails:
+                raise Conflict("No.")
+            return Said(text="made")
+
+    def test_what_was_asked_for_happens_once_the_effect_is_there(self, bench, partner_key):
+        seen: list[int] = []
+        self.declare(bench, seen)
+        headers = {"Idempotency-Key": "k-1"}
+        for _ in range(2):
+            assert bench.api.post("/v1/things", {"name": "a"}, key=partner_key, headers=headers).status == 201
+        assert seen == [1]
+
+    def test_nothing_happens_after_a_refusal(self, bench, partner_key):
+        seen: list[int] = []
+        self.declare(bench, seen, fails=True)
+        assert bench.api.post("/v1/things", {"name": "a"}, key=partner_key).status == 409
+        assert seen == []
+
+
+@pytest.mark.usefixtures("data_key")
 class TestIdempotency:
     def post(self, bench, key, *, name="a", idempotency_key: str | None = "k-1"):
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
