@@ -98,9 +98,7 @@ def build(on: Machine, name: str, *, members_count: int, with_cap: bool = True) 
         partner = directory.by_code(db, PARTNER)
         if partner is None:
             raise RuntimeError("Onboarding made no partner.")
-        _, key = keys.create(
-            db, name="benchmark", scopes=PARTNER_SCOPES, partner_id=partner.id, caller=CALLER, now=now
-        )
+        _, key = keys.create(db, name="benchmark", scopes=PARTNER_SCOPES, partner_id=partner.id, caller=CALLER, now=now)
     employees = [f"{10_000 + number}" for number in range(members_count)]
     draw = Random(7)
     for start in range(0, members_count, _ROSTER_ROWS):
@@ -142,7 +140,7 @@ def _without_cap(ruleset: dict[str, Any]) -> None:
 
 
 def _hired(employee_id: str, draw: Random) -> RosterRow:
-    """Somebody of 7 months to 20 years of service."""
+    """Somebody of two to twenty years of service."""
     return {
         "employee_id": employee_id,
         "action": "A",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.errors import Unavailable
+from local import tether
 from local.home import REPOSITORY
 from local.processes import Identity, end, listens
 
@@ -52,7 +53,8 @@ class Child:
     def start(cls, command: Command, sink: LineSink) -> "Child":
         """Start a process that ends with this one. Call from the main thread: the kernel ties it to the thread."""
         process = subprocess.Popen(  # noqa: S603 - the supervisor's own command lines
-            [sys.executable, "-m", "local.tether", str(os.getpid()), "--", *command.arguments],
+            # Isolated and without site-packages: the tether needs neither, and starts in a third of the time.
+            [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), "--", *command.arguments],
             env=dict(command.environment),
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""``python -m local.tether PARENT -- command …``: run a command that ends when the process PARENT ends.
+"""``python local/tether.py PARENT -- command …``: run a command that ends when the process PARENT ends.
 
 On Linux the kernel sends SIGTERM when the parent is gone, and this process becomes the command. Elsewhere this process
 stays, watches its parent, and ends the command.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.errors import Conflict, NotFound, Unavailable
+from chalicelib.errors import Broken, Conflict, NotFound, Unavailable
 from chalicelib.files import applying, archive, arrivals, finishing, opening, settling, turns
 from chalicelib.files.arrivals import Named
 from chalicelib.files.holding import Holding
@@ -29,6 +29,8 @@ from chalicelib.storage.ids import raw_id
 
 log = logging.getLogger(__name__)
 QUEUE = "files"
+#: More steps than the longest way of a file has.
+_STEPS_MAX = 10
 
 
 def handle(
@@ -132,7 +134,9 @@ def _work(
 
 def _advance(holding: Holding) -> None:
     """One step after the other, until the file is finished or has to wait."""
-    while holding.file.finished_at is None:
+    for _ in range(_STEPS_MAX):
+        if holding.file.finished_at is not None:
+            return
         match holding.file.state:
             case "arrived":
                 opening.open_file(holding, holding.partner())
@@ -152,6 +156,7 @@ def _advance(holding: Holding) -> None:
                 return
             case _:
                 finishing.finish(holding)
+    raise Broken(f"File {holding.file.public_id} does not get beyond state {holding.file.state!r}.")
 
 
 def _let_go(holding: Holding, *, blameless: bool) -> None:

@@ -18,7 +18,7 @@ from chalicelib.files.applying import Line, Outcome, Work
 from chalicelib.files.holding import Holding
 from chalicelib.files.models import file_row, inbound_file
 from chalicelib.files.reading import one_record
-from chalicelib.files.refusals import RowRefused
+from chalicelib.files.refusals import RowRefused, TimeShort
 from chalicelib.files.register import InboundFile, load, of_row
 from chalicelib.files.tallies import unseal
 from chalicelib.files.turns import Turn
@@ -28,6 +28,8 @@ from chalicelib.storage.engine import Database
 #: What a roster may mend.
 CODE = "unknown_member"
 _BATCH_ROWS = 400
+#: Batches of one message; each marks its rows as tried, so that the next message goes on behind them.
+_BATCHES_MAX = 1000
 _ROW = file_row.c
 _FILE = inbound_file.c
 
@@ -35,12 +37,16 @@ _FILE = inbound_file.c
 def retry_unknown_members(holding: Holding) -> None:
     """Try all open ``unknown_member`` rows of the partner once for this roster. Raises TimeShort between batches."""
     partner = holding.partner()
-    while rows := _open_rows(holding):
+    for _ in range(_BATCHES_MAX):
+        rows = _open_rows(holding)
+        if not rows:
+            return
         holding.breathe()
         file = _loaded(holding.database, rows[0].file_id)
         work = applying.work_on(holding.database, file, partner)
         lines = [_line(row, work) for row in rows if row.file_id == file.id]
         holding.run(partial(_retry, file=file, work=work, lines=lines))
+    raise TimeShort(f"The tries for file {holding.file.public_id} continue by a new message.")
 
 
 def files_to_answer(holding: Holding) -> list[InboundFile]:

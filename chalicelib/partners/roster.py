@@ -94,6 +94,10 @@ def examine(row: RosterRow) -> RosterOutcome | None:
         return RosterOutcome("rejected", "unknown_action", "action", "The action must be A, C or T.")
     if not row["employee_id"].strip():
         return RosterOutcome("rejected", "missing", "employee_id", "The employee id is blank.")
+    if row["employee_id"] != row["employee_id"].strip():
+        # MySQL compares text as if both were padded with blanks, SQLite and Python do not: "E1" and "E1 " must not meet.
+        message = "The employee id begins or ends with a blank: send it without."
+        return RosterOutcome("rejected", "surrounding_blanks", "employee_id", message)
     fields: Any = row
     for name, longest in _CHARACTERS_MAX.items():
         if len(fields[name]) > longest:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 
+from local.children import probe
 from local.home import REPOSITORY
 from local.processes import Identity
 
@@ -38,7 +38,7 @@ class Hub:
         return json.loads((self.home / "hub.json").read_text())
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - the hub's own command
+        return subprocess.run(
             [str(REPOSITORY / "hub"), *arguments],
             env=self.environment(),
             cwd="/",
@@ -55,7 +55,7 @@ class Hub:
     def start(self, *options: str) -> None:
         began, said_before = time.monotonic(), len(self.output())
         with (self.home.parent / "out.txt").open("a") as out:
-            self.process = subprocess.Popen(  # noqa: S603 - the hub's own command
+            self.process = subprocess.Popen(
                 [str(REPOSITORY / "hub"), "up", "--port", str(self.port), *options],
                 env=self.environment(),
                 cwd="/",
@@ -73,10 +73,7 @@ class Hub:
         self.everyone |= set(self.members().values())
 
     def is_ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/v1/health/ready", trust_env=False).status_code == 200
-        except httpx.HTTPError:
-            return False
+        return probe(f"{self.url}/v1/health/ready") == "200"
 
     def members(self) -> dict[str, Identity]:
         return {one["name"]: Identity(one["pid"], one["started"]) for one in self.state["processes"]}
@@ -89,6 +86,16 @@ class Hub:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+    def kill_all(self) -> None:
+        """`kill -9` of every process, the supervisor first so that it restarts nothing; returns when they are gone."""
+        assert self.process is not None
+        self.kill(self.process.pid, *(member.pid for member in self.members().values()))
+        self.process.wait()
+        deadline = time.monotonic() + STOP_S
+        while any(member.alive() for member in self.everyone):
+            assert time.monotonic() < deadline, "a killed process does not end"
+            time.sleep(0.01)
 
     def stop(self) -> int:
         assert self.process is not None

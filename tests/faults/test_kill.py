@@ -1,9 +1,8 @@
 """`kill -9` of every process of a running hub in the middle of a file of 100,000 rows; then, restarted, every row once."""
 
-import json
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from random import SystemRandom
@@ -46,35 +45,25 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     found.kill_everything()
 
 
-def client_of(hub: Hub) -> HubClient:
-    return HubClient(hub.url, (hub.home / "admin.key").read_text().strip())
+@contextmanager
+def asking(hub: Hub) -> Iterator[tuple[HubClient, Inbox]]:
+    """An administrator's client of the running hub, and its buckets."""
+    with HubClient(hub.url, (hub.home / "admin.key").read_text().strip()) as client:
+        yield client, Inbox(client, s3_options(hub.state["aws_url"]))
 
 
-def inbox_of(hub: Hub) -> Inbox:
-    return Inbox(client_of(hub), s3_options(hub.state["aws_url"]))
-
-
-def everybody(hub: Hub) -> list[int]:
-    """The supervisor first, so that it starts nothing again."""
-    assert hub.process is not None
-    return [hub.process.pid, *(each.pid for each in hub.members().values())]
-
-
-def kill_when(hub: Hub, file: dict[str, Any], *, rows_done: int, delay_s: float) -> None:
+def kill_when(hub: Hub, file: Mapping[str, Any], *, rows_done: int, delay_s: float) -> None:
     """Kill the hub once so many rows of the file are applied. Raises Killed."""
     if file["rows"]["done"] < rows_done:
         return
     time.sleep(delay_s)
-    hub.kill(*everybody(hub))
-    assert hub.process is not None
-    hub.process.wait()
-    assert not any(each.alive() for each in hub.everyone)
+    hub.kill_all()
     raise Killed
 
 
-def delivered(hub: Hub) -> dict[str, Decimal]:
+def delivered(hub: Hub, client: HubClient) -> dict[str, Decimal]:
     """The points of each employee as the store shows them, once nothing waits to be delivered."""
-    client, deadline = client_of(hub), time.monotonic() + DELIVERED_S
+    deadline = time.monotonic() + DELIVERED_S
     while any(client.get("/v1/deliveries", state=state, limit=1)["items"] for state in ("ready", "leased")):
         assert time.monotonic() < deadline, "the outbox does not run dry"
         time.sleep(0.5)
@@ -102,13 +91,11 @@ class TestKilledInTheMiddleOfAFile:
         big = write_accruals(tmp_path / "big.csv", EMPLOYEES, rows=ROWS)
         database = connect(f"sqlite:///{hub.home / 'interline.db'}")
         hub.start("--empty")
-        inbox = inbox_of(hub)
-        roster = write_roster(tmp_path / "roster.csv", EMPLOYEES)
-        assert inbox.follow(inbox.drop(roster, partner=PARTNER, layout="hr_roster")).well
-        drop = inbox.drop(big.path, partner=PARTNER, layout="accruals")
-
-        with pytest.raises(Killed):
-            inbox.follow(drop, lambda file: kill_when(hub, dict(file), rows_done=rows_done, delay_s=delay_s))
+        with asking(hub) as (_, inbox), pytest.raises(Killed):
+            roster = write_roster(tmp_path / "roster.csv", EMPLOYEES)
+            assert inbox.follow(inbox.drop(roster, partner=PARTNER, layout="hr_roster")).well
+            drop = inbox.drop(big.path, partner=PARTNER, layout="accruals")
+            inbox.follow(drop, lambda file: kill_when(hub, file, rows_done=rows_done, delay_s=delay_s))
 
         at_kill = the_file(database)
         done = at_kill.next_row - 1
@@ -119,8 +106,9 @@ class TestKilledInTheMiddleOfAFile:
         database.engine.dispose()
 
         hub.start("--empty")
-        finished = inbox_of(hub).follow(drop)
-        in_store = delivered(hub)
+        with asking(hub) as (client, inbox):
+            finished = inbox.follow(drop)
+            in_store = delivered(hub, client)
         assert hub.stop() == 0
         assert not any(each.alive() for each in hub.everyone)
 

@@ -119,8 +119,10 @@ class TestSidecar:
 
     def test_is_not_waited_for_for_ever(self, hub: Hub):
         hub.process("hours", hours(ROW))
-        hub.lateness = timedelta(seconds=settings().sidecar_wait_s + 61)
+        hub.lateness = timedelta(minutes=2)
+        assert sweeper.sweep(hub.database, clock=hub.clock).files == 0
 
+        hub.lateness = timedelta(seconds=settings().sidecar_wait_s + 61)
         assert sweeper.sweep(hub.database, clock=hub.clock).files == 1
         hub.drain()
 

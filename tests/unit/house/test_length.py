@@ -7,12 +7,15 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 LINES_MAX, FUNCTION_LINES_MAX = 400, 70
-FILES = sorted(
-    path
-    for folder in ("chalicelib", "cli", "local", "benchmarks", "tests")
-    for path in (ROOT / folder).rglob("*.py")
-    if "node_modules" not in path.parts
-) + [ROOT / "app.py"]
+FILES = [
+    ROOT / "app.py",
+    *sorted(
+        path
+        for folder in ("chalicelib", "cli", "local", "benchmarks", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+        if "node_modules" not in path.parts
+    ),
+]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

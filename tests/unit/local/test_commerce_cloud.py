@@ -25,7 +25,7 @@ CUSTOMERS = f"/organizations/{outside.ORGANIZATION_ID}/customer-lists/{outside.C
 @contextlib.contextmanager
 def process(directory: Path) -> Iterator[tuple[subprocess.Popen[str], RunningStore]]:
     command = [sys.executable, "-m", "local.outside.commerce_cloud", "--port", "0", "--state", str(directory)]
-    started = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
+    started = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert started.stdout is not None
     try:
         ready = json.loads(started.stdout.readline())

@@ -19,7 +19,7 @@ DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); prin
 
 
 def python(code: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own code
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
 def command(code: str, **options: object) -> Command:
@@ -110,9 +110,7 @@ class TestChild:
             "print(child.identity.pid, flush=True)\n"
             "time.sleep(60)\n"
         )
-        parent = subprocess.Popen(  # noqa: S603 - our own code
-            [sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
-        )
+        parent = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
         with parent:
             assert parent.stdout is not None
             child = Identity.of(int(parent.stdout.readline()))

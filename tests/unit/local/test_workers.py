@@ -81,7 +81,7 @@ class TestRun:
 
 class TestCrash:
     def test_of_one_thread_ends_the_whole_process(self):
-        ended = subprocess.run(  # noqa: S603 - our own code
+        ended = subprocess.run(
             [sys.executable, "-c", CRASH],
             cwd=REPOSITORY,
             env={**os.environ, "INTERLINE_DATABASE_URL": "sqlite://"},

@@ -24,9 +24,13 @@ class TestWrite:
         assert names(database) == ["a"]
 
     def test_rolls_back_when_the_block_raises(self, database):
-        with pytest.raises(KeyError), database.write() as db:
-            db.execute(insert(heartbeat).values(name="a", at=NOW, ok=True))
-            raise KeyError
+        def fail_halfway() -> None:
+            with database.write() as db:
+                db.execute(insert(heartbeat).values(name="a", at=NOW, ok=True))
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            fail_halfway()
         assert names(database) == []
 
     def test_a_read_transaction_never_commits(self, database):
