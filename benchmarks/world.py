@@ -4,7 +4,6 @@ Everything is made by the hub's own functions: migrations, provisioning, onboard
 Everything is on loopback or a Unix socket, below a temporary folder, and gone when the block ends.
 """
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -122,7 +121,7 @@ def _schema(on: Machine, name: str) -> Database:
 
 def _bundle(*, with_cap: bool) -> dict[str, Any]:
     [found] = [each for each in bundles.gather(REPOSITORY / "rules") if each.partner == PARTNER]
-    document: Any = parse_json(json.dumps(found.document))
+    document: Any = parse_json(found.text)
     if not with_cap:
         for ruleset in document["rulesets"]:
             if ruleset["kind"] == "accrual":

@@ -1,11 +1,12 @@
 """What admins edit under `rules/`, gathered into one bundle a partner, as the onboarding endpoint takes it."""
 
-import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chalicelib.errors import Fault, InvalidInput
+from chalicelib.language import RuleRefused, parse_json
 from cli.client import HubClient, segment
 
 _FOLDERS = {"layouts": "layouts", "rulesets": "rulesets", "code_tables": "code-tables"}
@@ -13,10 +14,22 @@ _FOLDERS = {"layouts": "layouts", "rulesets": "rulesets", "code_tables": "code-t
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One partner's manifest with every document that it owns, and the shared ones."""
+    """One partner's manifest with every document that it owns, and the shared ones.
+
+    ``text`` is JSON put together from the files' own texts: a number in a rule reaches the hub digit by digit.
+    """
 
     partner: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
     document: dict[str, Any]
+    text: str
+
+    def is_for(self, partner: str) -> bool:
+        return self.document.get("partner") in {None, partner}
 
 
 def gather(folder: Path) -> list[Bundle]:
@@ -29,8 +42,8 @@ def gather(folder: Path) -> list[Bundle]:
     documents = {kind: _documents(folder / name, faults) for kind, name in _FOLDERS.items()}
     codes = {path.stem for path in manifests}
     for kind in documents.values():
-        for path, document in kind.items():
-            owner = document.get("partner")
+        for path, file in kind.items():
+            owner = file.document.get("partner")
             if owner is not None and owner not in codes:
                 faults.append(Fault(str(path), "unknown_partner", f"There is no partners/{owner}.json."))
     if not manifests and not faults:
@@ -40,14 +53,19 @@ def gather(folder: Path) -> list[Bundle]:
     return [
         Bundle(
             path.stem,
-            {"manifest": manifest}
-            | {
-                kind: [one for one in found.values() if one.get("partner") in {None, path.stem}]
+            f'{{"manifest": {manifest.text}, '
+            + ", ".join(
+                f'"{kind}": {_list(file.text for file in found.values() if file.is_for(path.stem))}'
                 for kind, found in documents.items()
-            },
+            )
+            + "}",
         )
         for path, manifest in manifests.items()
     ]
+
+
+def _list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(texts)}]"
 
 
 def apply_all(client: HubClient, folder: Path, *, dry_run: bool) -> dict[str, Any]:
@@ -58,19 +76,20 @@ def apply_all(client: HubClient, folder: Path, *, dry_run: bool) -> dict[str, An
 def apply(client: HubClient, bundle: Bundle, *, dry_run: bool) -> Any:  # noqa: ANN401 - a JSON document
     """Bring one partner to what its bundle says, or tell what that would change."""
     path = f"/v1/partners/{segment(bundle.partner)}/onboarding"
-    return client.put(path, bundle.document, dry_run="true" if dry_run else None)
+    return client.put(path, bundle.text, dry_run="true" if dry_run else None)
 
 
-def _documents(folder: Path, faults: list[Fault]) -> dict[Path, dict[str, Any]]:
-    found: dict[Path, dict[str, Any]] = {}
+def _documents(folder: Path, faults: list[Fault]) -> dict[Path, _File]:
+    found: dict[Path, _File] = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            text = path.read_text(encoding="utf-8")
+            document = parse_json(text)
+        except (RuleRefused, UnicodeDecodeError) as error:
             faults.append(Fault(str(path), "not_json", str(error)))
             continue
         if isinstance(document, dict):
-            found[path] = document
+            found[path] = _File(document, text)
         else:
             faults.append(Fault(str(path), "not_an_object", "The file must hold one JSON object."))
     return found

@@ -66,13 +66,13 @@ class HubClient:
                 return
         raise Broken(f"{path} has more than {_PAGES_MAX} pages.")
 
-    def put(self, path: str, body: object, **query: str | int | None) -> Any:  # noqa: ANN401 - a JSON document
-        """Replace what is at ``path``."""
-        return self._ask("PUT", path, query=query, body=body)
+    def put(self, path: str, text: str, **query: str | int | None) -> Any:  # noqa: ANN401 - a JSON document
+        """Replace what is at ``path`` by a JSON text."""
+        return self._ask("PUT", path, query=query, text=text)
 
     def post(self, path: str, body: object, *, idempotency_key: str) -> Any:  # noqa: ANN401 - a JSON document
         """Send ``body``; the same key twice has one effect."""
-        return self._ask("POST", path, body=body, headers={"Idempotency-Key": idempotency_key})
+        return self._ask("POST", path, text=json.dumps(body), headers={"Idempotency-Key": idempotency_key})
 
     def _ask(
         self,
@@ -80,11 +80,11 @@ class HubClient:
         path: str,
         *,
         query: Mapping[str, str | int | None] | None = None,
-        body: object = None,
+        text: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:  # noqa: ANN401 - a JSON document
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        content = None if body is None else json.dumps(body).encode()
+        content = None if text is None else text.encode()
         sent = dict(headers or {}) | ({} if content is None else {"Content-Type": "application/json"})
         try:
             answer = self._http.request(method, path, params=given, content=content, headers=sent)

@@ -4,11 +4,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from cli.files import Inbox, receipt_list
+from cli.files import Inbox, receipt_list, rejects_table
 from cli.reporting import REFUSED, AsJson, reporting
 from cli.target import chosen
+
+_WAITS = (
+    "This layout wants a sidecar that states rows and sum: a .ctl of the same name, dropped beside the file. "
+    "The hub waits for it, then refuses the file."
+)
 
 
 def drop(
@@ -24,7 +31,9 @@ def drop(
         target = chosen()
         inbox = Inbox(target.client(), target.s3_options())
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=report.console, transient=True) as progress:
+        console = report.console
+        waits = False
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             sending = progress.add_task("bytes sent", total=file.stat().st_size)
             going = inbox.drop(
                 file, partner=partner, layout=layout, name=name, sent=lambda count: progress.advance(sending, count)
@@ -32,12 +41,21 @@ def drop(
             applying = progress.add_task("waiting", total=None)
 
             def seen(found: Any) -> None:  # noqa: ANN401 - a JSON document
+                nonlocal waits
+                if found["state"] == "waiting" and not waits:
+                    waits = True
+                    console.print(Text(_WAITS, style="yellow"))
                 rows = found["rows"]
                 progress.update(
                     applying, description=f"rows, {found['state']}", completed=rows["done"], total=rows["total"]
                 )
 
             finished = inbox.follow(going, seen)
-        report.answer(finished.receipt, receipt_list(finished))
+        rejected = [] if as_json else inbox.rejects(finished)
+        shown: list[RenderableType] = [
+            receipt_list(finished),
+            *([rejects_table(rejected, finished)] if rejected else []),
+        ]
+        report.answer(finished.receipt, *shown)
         if not finished.well:
             raise typer.Exit(REFUSED)

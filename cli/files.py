@@ -2,25 +2,30 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.errors import NotFound, Unavailable
+from chalicelib.errors import InvalidInput, NotFound, Unavailable
 from chalicelib.settings import settings
 from cli.client import HubClient
 
 _POLL_S = 0.25
+_POLL_MAX_S = 2.0
+_POLL_GROWTH = 1.2
 _NOTICED_S = 90.0
 _FINISHED_S = 3600.0
 _SAME_SECOND = timedelta(seconds=2)
 _UNREGISTERED_S = 5.0
 _SIDECAR = ".ctl"
+_NAME_WIDTH_MIN = 24
+_REJECTS_SHOWN = 5
 _REFUSED = frozenset({"quarantined", "broken", "ignored"})
 
 Sent = Callable[[int], None]
@@ -59,11 +64,22 @@ class Inbox:
         self._s3 = boto3.client("s3", **options)
 
     def drop(self, path: Path, *, partner: str, layout: str, name: str | None = None, sent: Sent | None = None) -> Drop:
-        """Upload a file, after its sidecar if one lies beside it. Raises Unavailable."""
+        """Upload a file, after its sidecar if one lies beside it.
+
+        Raises InvalidInput for a name that the hub would leave alone for ever, Unavailable when S3 does not take it.
+        """
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
+        from chalicelib.files.arrivals import is_sidecar, is_temporary
+
         key = f"{partner}/{layout}/{name or path.name}"
+        if is_temporary(key) or is_sidecar(key):
+            raise InvalidInput(
+                f"{key.rpartition('/')[2]} is the name of a file that is still being written, or of a sidecar: the hub"
+                " leaves it alone. Give the file its final name, or use --name.",
+                code="name_left_alone",
+            )
         before = frozenset(one["id"] for one in self._arrivals(key))
         drop = Drop(key, before, datetime.now(UTC))
         bucket = settings().bucket("hub-in")
@@ -78,6 +94,7 @@ class Inbox:
     def follow(self, drop: Drop, seen: Seen | None = None) -> Finished:
         """Wait for the receipt. Raises NotFound when the hub does not notice the file, Unavailable when it is slow."""
         begun = time.monotonic()
+        pause_s = _POLL_S
         while time.monotonic() - begun < _FINISHED_S:
             file = self._arrival(drop, patient=time.monotonic() - begun < _UNREGISTERED_S)
             if file is None and time.monotonic() - begun > _NOTICED_S:
@@ -89,8 +106,17 @@ class Inbox:
                 seen(file)
             if file is not None and file["finished_at"] is not None:
                 return Finished(file, self._receipt(file))
-            time.sleep(_POLL_S)
+            time.sleep(pause_s)
+            pause_s = min(pause_s * _POLL_GROWTH, _POLL_MAX_S)
         raise Unavailable(f"{drop.key} is not finished after {_FINISHED_S:g} s.", code="file_unfinished")
+
+    def rejects(self, finished: Finished) -> list[dict[str, Any]]:
+        """The first rows that were refused, with the reason of each."""
+        if not finished.file["rows"]["rejected"]:
+            return []
+        page: dict[str, Any] = self._client.get(f"/v1/files/{finished.file['id']}/errors", limit=_REJECTS_SHOWN)
+        found: list[dict[str, Any]] = page["items"]
+        return found
 
     def _arrivals(self, key: str) -> list[dict[str, Any]]:
         page: dict[str, Any] = self._client.get("/v1/files", object_key=key)
@@ -120,23 +146,25 @@ class Inbox:
 
 
 def receipts_table(finished: list[Finished]) -> Table:
-    """One line a receipt."""
-    table = Table(title="Receipts", title_justify="left")
-    table.add_column("file", overflow="fold")
+    """One row a file: its name over where it was dropped, the points over their program; fits 80 columns."""
+    table = Table(title="Receipts", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("file", no_wrap=True, min_width=_NAME_WIDTH_MIN, overflow="ellipsis")
     table.add_column("status", no_wrap=True)
-    for column in ("rows", "accepted", "rejected", "other", "points posted"):
+    for column in ("rows", "accepted", "rejected", "other", "points"):
         table.add_column(column, justify="right", no_wrap=True)
     for one in finished:
         receipt = one.receipt
         other = None
         if receipt.get("rows_total") is not None:
             other = receipt["rows_duplicate"] + receipt["rows_ignored"]
+        folder, _, name = receipt["object_key"].rpartition("/")
+        programs = receipt.get("programs") or ()
         table.add_row(
-            receipt["object_key"],
+            Text(name).append(f"\n{folder}", style="dim"),
             receipt["status"],
             *(_cell(value) for value in (receipt.get("rows_total"), receipt.get("rows_accepted"))),
             *(_cell(value) for value in (receipt.get("rows_rejected"), other)),
-            _points(receipt),
+            Text("\n").join(Text(of["points_posted"]).append(f"\n{of['program_code']}", "dim") for of in programs),
             style="" if one.well else "yellow",
         )
     return table
@@ -149,9 +177,23 @@ def receipt_list(finished: Finished) -> Table:
     table.add_column(overflow="fold")
     for name, value in finished.receipt.items():
         shown = _points(finished.receipt) if name == "programs" else _cell(value)
-        if shown and shown != "[]":
+        if shown:
             style = "yellow" if name in {"status", "reason", "rows_rejected"} and not finished.well else ""
             table.add_row(name.replace("_", " "), Text(shown, style=style))
+    return table
+
+
+def rejects_table(rejected: Sequence[Mapping[str, Any]], finished: Finished) -> Table:
+    """The first refused rows, and where all of them are."""
+    count, kept = finished.file["rows"]["rejected"], finished.file["rejects_key"]
+    title = f"{len(rejected)} of {count} refused rows; all are in hub-out/{kept}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("row", justify="right", no_wrap=True)
+    table.add_column("code", no_wrap=True)
+    table.add_column("column", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for one in rejected:
+        table.add_row(str(one["row_no"]), one["code"], _cell(one["column"]), Text(_cell(one["message"])))
     return table
 
 
@@ -160,6 +202,8 @@ def _points(receipt: Mapping[str, Any]) -> str:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
     return "" if value is None else str(value)
 
 

@@ -6,14 +6,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 from chalicelib.errors import NotFound
+from cli import story
 from cli.client import HubClient, segment
 from cli.reporting import REFUSED, AsJson, reporting
 from cli.target import chosen
-
-_TEXT_MAX = 160
 
 
 def balance(
@@ -46,10 +44,8 @@ def lineage(
         client = chosen().client()
         path = f"/v1/ledger/entries/{segment(entry)}/lineage"
         found = client.get(path, recompute="true" if recompute else None)
-        tree = Tree(Text(entry, style="bold"))
-        _grow(tree, found)
-        report.answer(found, tree)
-        if recompute and _agrees(found) is False:
+        report.answer(found, *story.told(found))
+        if found["decided"] is not None and found["decided"]["agrees"] is False:
             raise typer.Exit(REFUSED)
 
 
@@ -86,27 +82,3 @@ def _member_id(client: HubClient, member: str) -> str:
     for found in client.items("/v1/members", partner_id=partner, employee_id=employee_id):
         return str(found["id"])
     raise NotFound(f"Partner {partner} has no employee {employee_id}.", code="unknown_member")
-
-
-def _agrees(found: Any) -> bool | None:  # noqa: ANN401 - a JSON document
-    """The answer's `agrees`, wherever it is."""
-    if isinstance(found, Mapping):
-        if isinstance(found.get("agrees"), bool):
-            return bool(found["agrees"])
-        found = list(found.values())
-    if isinstance(found, Sequence) and not isinstance(found, str):
-        return next((answer for answer in map(_agrees, found) if answer is not None), None)
-    return None
-
-
-def _grow(tree: Tree, value: Any) -> None:  # noqa: ANN401 - a JSON document
-    members = value.items() if isinstance(value, Mapping) else enumerate(value, start=1)
-    for name, one in members:
-        if one is None or one in ([], {}):
-            continue
-        label = Text(str(name), style="cyan")
-        if isinstance(one, Mapping | list):
-            _grow(tree.add(label), one)
-        else:
-            text = str(one)
-            tree.add(label.append(f"  {text[:_TEXT_MAX]}{'…' if len(text) > _TEXT_MAX else ''}", style="default"))

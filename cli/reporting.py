@@ -1,6 +1,7 @@
 """How every command answers: readable, or as exactly one JSON document; 0 when all is well, 1 when it was refused."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from rich.text import Text
 from chalicelib.errors import InterlineError
 
 REFUSED = 1
+_PIPED_WIDTH = 120
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -23,6 +25,9 @@ class Report:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.console = Console(stderr=as_json)
+        if not self.console.is_terminal and "COLUMNS" not in os.environ:
+            # What is written to a file or a pipe is not folded to a terminal's 80 columns.
+            self.console.width = _PIPED_WIDTH
 
     def answer(self, document: object, *shown: RenderableType) -> None:
         """The command's result, in both forms. Call it once."""
@@ -57,7 +62,9 @@ def show_error(console: Console, error: InterlineError) -> None:
     """An error for people."""
     text = Text("Refused ", style="bold red").append(f"({error.code}) {error.message}", style="default not bold")
     for fault in error.faults:
-        text.append(f"\n  {fault.pointer}", style="bold default").append(f"  {fault.message}", style="default not bold")
+        text.append(f"\n  {fault.pointer}", style="bold default")
+        if fault.message not in error.message:
+            text.append(f"  {fault.message}", style="default not bold")
         text.append(f" ({fault.code})", style="dim")
     console.print(text, soft_wrap=True)
 

@@ -10,6 +10,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", None})
 _GATEWAY_CONNECTIONS = 16
 # A killed handler's file goes on soon: nobody wants to wait for a quarter of an hour at a terminal.
 _FILE_LEASE_S = 30
+_SIDECAR_WAIT_S = 60
 
 
 def of_hub(given: Mapping[str, str], home: Home, *, aws_url: str, url: str) -> dict[str, str]:
@@ -24,6 +25,7 @@ def of_hub(given: Mapping[str, str], home: Home, *, aws_url: str, url: str) -> d
         "INTERLINE_DATABASE_POOL_MAX": str(_GATEWAY_CONNECTIONS),
         "INTERLINE_RULE_APPROVAL": "off",
         "INTERLINE_FILE_LEASE_S": str(_FILE_LEASE_S),
+        "INTERLINE_SIDECAR_WAIT_S": str(_SIDECAR_WAIT_S),
         "INTERLINE_PUBLIC_URL": url,
     }
     if urlsplit(database_url).hostname in _LOOPBACK:

@@ -92,12 +92,9 @@ def examine(row: RosterRow) -> RosterOutcome | None:
     """Why the row cannot be applied, or None. The message never repeats a value."""
     if row["action"] not in ACTIONS:
         return RosterOutcome("rejected", "unknown_action", "action", "The action must be A, C or T.")
-    if not row["employee_id"].strip():
-        return RosterOutcome("rejected", "missing", "employee_id", "The employee id is blank.")
-    if row["employee_id"] != row["employee_id"].strip():
-        # MySQL compares text as if both were padded with blanks, SQLite and Python do not: "E1" and "E1 " must not meet.
-        message = "The employee id begins or ends with a blank: send it without."
-        return RosterOutcome("rejected", "surrounding_blanks", "employee_id", message)
+    refused = _unusable_id(row["employee_id"])
+    if refused is not None:
+        return refused
     fields: Any = row
     for name, longest in _CHARACTERS_MAX.items():
         if len(fields[name]) > longest:
@@ -109,6 +106,16 @@ def examine(row: RosterRow) -> RosterOutcome | None:
     term_date = row["term_date"]
     if term_date is not None and term_date < row["hire_date"]:
         return RosterOutcome("rejected", "term_before_hire", "term_date", "The term date is before the hire date.")
+    return None
+
+
+def _unusable_id(employee_id: str) -> RosterOutcome | None:
+    if not employee_id.strip():
+        return RosterOutcome("rejected", "missing", "employee_id", "The employee id is blank.")
+    # MySQL compares text as if padded with blanks, SQLite and Python do not: "E1" and "E1 " must never meet.
+    if employee_id != employee_id.strip():
+        message = "The employee id begins or ends with a blank: send it without."
+        return RosterOutcome("rejected", "surrounding_blanks", "employee_id", message)
     return None
 
 

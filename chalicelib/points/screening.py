@@ -47,12 +47,12 @@ def malformed(event: NewAccrual) -> Recorded | None:
     if not 0 < len(event_id) <= EVENT_ID_LENGTH_MAX:
         message = f"The event id must have 1 to {EVENT_ID_LENGTH_MAX} characters."
         return rejected(event_id[:EVENT_ID_LENGTH_MAX], "event_id_length", "event_id", message)
+    # MySQL compares text as if padded with blanks, SQLite and Python do not: "E1" and "E1 " must never meet.
     for name, key in (
         ("event_id", event_id),
         ("employee_id", event["employee_id"]),
         ("program_code", event["program_code"]),
     ):
-        # MySQL compares text as if both were padded with blanks, SQLite and Python do not: "E1" and "E1 " must not meet.
         if key != key.strip():
             return rejected(
                 event_id, "surrounding_blanks", name, f"The {name} begins or ends with a blank: send it without."

@@ -26,14 +26,24 @@ class TestGather:
         write(folder / "layouts/acme.pay.json", {"id": "acme.pay", "partner": "acme"})
         write(folder / "rulesets/other.accrual.json", {"id": "other.accrual", "partner": "other"})
 
-        acme, other = bundles.gather(folder)
+        first, second = bundles.gather(folder)
+        acme, other = json.loads(first.text), json.loads(second.text)
 
-        assert (acme.partner, acme.document["manifest"]) == ("acme", {"code": "acme"})
-        assert [one["id"] for one in acme.document["layouts"]] == ["acme.pay", "hr_roster"]
-        assert [one["id"] for one in other.document["layouts"]] == ["hr_roster"]
-        assert acme.document["rulesets"] == []
-        assert [one["id"] for one in other.document["rulesets"]] == ["other.accrual"]
-        assert acme.document["code_tables"] == []
+        assert (first.partner, acme["manifest"]) == ("acme", {"code": "acme"})
+        assert [one["id"] for one in acme["layouts"]] == ["acme.pay", "hr_roster"]
+        assert [one["id"] for one in other["layouts"]] == ["hr_roster"]
+        assert acme["rulesets"] == []
+        assert [one["id"] for one in other["rulesets"]] == ["other.accrual"]
+        assert acme["code_tables"] == []
+
+    def test_sends_every_number_digit_by_digit(self, folder: Path):
+        (folder / "rulesets/acme.accrual.json").write_text(
+            '{"id": "acme.accrual", "partner": "acme", "let": {"rate": {"+": [1.10, 0.1234567890123456789]}}}'
+        )
+
+        bundle, _ = bundles.gather(folder)
+
+        assert '{"+": [1.10, 0.1234567890123456789]}' in bundle.text
 
     def test_names_every_file_that_it_cannot_read(self, folder: Path):
         (folder / "layouts/broken.json").write_text("{")

@@ -51,7 +51,7 @@ class TestHubClient:
     def test_sends_key_query_and_body(self, client: HubClient):
         Answers.prepared.append((200, {"changes": []}))
 
-        client.put("/v1/partners/a/onboarding", {"manifest": {"name": "Zürich"}}, dry_run="true", missing=None)
+        client.put("/v1/partners/a/onboarding", '{"manifest": {"name": "Zürich"}}', dry_run="true", missing=None)
 
         [(method, path, headers, body)] = Answers.asked
         assert (method, path) == ("PUT", "/v1/partners/a/onboarding?dry_run=true")
