@@ -34,7 +34,7 @@ run: .venv/.installed .venv-aws/.installed
 	@./hub up
 
 test: setup
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -76,7 +76,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        wrong = "; ".join(f"{_PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(
+            f"{_PREFIX}{str(e['loc'][0]).upper()}: {'no such setting' if e['type'] == 'extra_forbidden' else e['msg']}"
+            for e in error.errors()
+        )
         raise InvalidInput(f"The environment is not usable: {wrong}.") from error
     if settings.rule_approval == "off" and "AWS_LAMBDA_FUNCTION_NAME" in environment:
         raise InvalidInput("INTERLINE_RULE_APPROVAL=off is refused on Lambda: rule changes need a second person there.")

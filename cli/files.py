@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -24,7 +25,9 @@ _FINISHED_S = 3600.0
 _SAME_SECOND = timedelta(seconds=2)
 _UNREGISTERED_S = 5.0
 _SIDECAR = ".ctl"
-_NAME_WIDTH_MIN = 24
+_NAME_WIDTH_MIN = 22
+_STATUS_WIDTH_MIN = 11
+_POINTS_WIDTH_MIN = 8
 _REJECTS_SHOWN = 5
 _REFUSED = frozenset({"quarantined", "broken", "ignored"})
 
@@ -147,11 +150,14 @@ class Inbox:
 
 def receipts_table(finished: list[Finished]) -> Table:
     """One row a file: its name over where it was dropped, the points over their program; fits 80 columns."""
-    table = Table(title="Receipts", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", no_wrap=True, min_width=_NAME_WIDTH_MIN, overflow="ellipsis")
-    table.add_column("status", no_wrap=True)
+    table = Table(title="Receipts", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("file", min_width=_NAME_WIDTH_MIN, overflow="ellipsis")
+    table.add_column("status", no_wrap=True, min_width=_STATUS_WIDTH_MIN)
     for column in ("rows", "accepted", "rejected", "other", "points"):
-        table.add_column(column, justify="right", no_wrap=True)
+        # A long name gives way, the figures do not.
+        table.add_column(
+            column, justify="right", no_wrap=True, min_width=_POINTS_WIDTH_MIN if column == "points" else len(column)
+        )
     for one in finished:
         receipt = one.receipt
         other = None
@@ -183,18 +189,18 @@ def receipt_list(finished: Finished) -> Table:
     return table
 
 
-def rejects_table(rejected: Sequence[Mapping[str, Any]], finished: Finished) -> Table:
+def rejects_table(rejected: Sequence[Mapping[str, Any]], finished: Finished) -> Group:
     """The first refused rows, and where all of them are."""
     count, kept = finished.file["rows"]["rejected"], finished.file["rejects_key"]
-    title = f"{len(rejected)} of {count} refused rows; all are in hub-out/{kept}"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    title = Text(f"\n{len(rejected)} of {count} refused rows; all are in hub-out/{kept}", style="bold")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("row", justify="right", no_wrap=True)
     table.add_column("code", no_wrap=True)
     table.add_column("column", no_wrap=True)
     table.add_column("why", overflow="fold")
     for one in rejected:
         table.add_row(str(one["row_no"]), one["code"], _cell(one["column"]), Text(_cell(one["message"])))
-    return table
+    return Group(title, table)
 
 
 def _points(receipt: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from chalicelib.errors import InterlineError
+from chalicelib.settings import read_settings
 from cli import bundles, samples
 from cli.client import HubClient
 from cli.reporting import AsJson, Report, reporting, show_error
@@ -31,6 +32,7 @@ def up(
 ) -> None:
     """Start the hub here and show its log until Ctrl-C."""
     with reporting(as_json=as_json) as report:
+        read_settings(os.environ)  # what is wrong there is said once, not by each process
         for number in _ENDING:
             signal.signal(number, _interrupt)
         home = Home.open(home_path())
@@ -98,7 +100,9 @@ def _welcome(console: Console, home: Home, running: Running) -> None:
         ("  or by any S3", f"{copy} FILE s3://hub-in/PARTNER/LAYOUT/", ""),
         ("Stop", "Ctrl-C", ""),
     ]
-    if running.admin_key is not None:
+    if running.admin_key is None:
+        lines[5:5] = [("Admin key", str(home.admin_key), "HUB_KEY; the hub command finds it there")]
+    else:
         kept = f"shown this once; kept in {home.admin_key}"
         lines[5:5] = [("", "", ""), ("Admin key", running.admin_key, ""), ("", "", kept)]
     console.rule(f"[bold green]Interline is up[/] ({running.seconds:.1f} s)", align="left")

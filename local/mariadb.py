@@ -30,7 +30,7 @@ def private_server(*, durable: bool = False, buffer_pool_mb: int = 256) -> Itera
     # A Unix socket's path may have 107 characters: so not below a deep test folder.
     with tempfile.TemporaryDirectory(prefix="interline-db-") as folder:
         data, socket = Path(folder) / "data", Path(folder) / "sock"
-        shared = ["--no-defaults", f"--datadir={data}", "--user=root"]
+        shared = ["--no-defaults", f"--datadir={data}", f"--tmpdir={folder}", "--user=root"]
         subprocess.run(  # noqa: S603 - our own arguments
             [installer, *shared, "--auth-root-authentication-method=normal", "--skip-test-db"],
             check=True,

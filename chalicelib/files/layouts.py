@@ -56,15 +56,15 @@ def reading_of(db: Connection, file: InboundFile, partner: Partner) -> Reading:
 
 
 def of_version(version: LiveVersion) -> Layout:
-    """The parsed layout of a version, parsed once a process."""
+    """The parsed layout of a version; the same content is parsed once a process."""
     with _lock:
-        known = _kept.get(version.version_id)
+        known = _kept.get(version.content_hash)
         if known is not None:
-            _kept.move_to_end(version.version_id)
+            _kept.move_to_end(version.content_hash)
             return known
     parsed = layouts.parse(version.document)
     with _lock:
-        _kept[version.version_id] = parsed
+        _kept[version.content_hash] = parsed
         while len(_kept) > _KEPT_MAX:
             _kept.popitem(last=False)
     return parsed

@@ -7,7 +7,7 @@ duplicate raises here, and the caller's transaction rolls back.
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -23,7 +23,10 @@ from chalicelib.storage.tables import Microseconds
 
 Row = Mapping[str, Any]
 _ANSWER = re.compile(r"Records: (\d+)\s+Deleted: (\d+)\s+Skipped: (\d+)\s+Warnings: (\d+)")
-_NULL = r"\N"
+_NULL = rb"\N"
+#: What is put between values while they are escaped together. It begins with a byte that it does not repeat, so an
+#: occurrence in a value cannot overlap with one between two values.
+_BETWEEN = b"\x1e-between-\x1f"
 _server_allows: WeakKeyDictionary[Engine, bool] = WeakKeyDictionary()
 
 
@@ -91,21 +94,11 @@ def _names(table: Table, row: Row) -> list[str]:
 
 
 def _load(db: Connection, into: str, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> Loaded:
-    targets: list[str] = []
-    conversions: list[str] = []
-    for column in columns:
-        if isinstance(column.type, LargeBinary):
-            targets.append(f"@`{column.name}`")
-            conversions.append(f"`{column.name}` = UNHEX(@`{column.name}`)")
-        else:
-            targets.append(f"`{column.name}`")
-    converting = f" SET {', '.join(conversions)}" if conversions else ""
-    text = "\n".join(map("\t".join, zip(*(_encoded(column, rows) for column in columns), strict=True)))
-    with _as_file(text.encode()) as path:
-        db.exec_driver_sql(
-            f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{into}` CHARACTER SET utf8mb4"
-            f" ({', '.join(targets)}){converting}"
-        )
+    names = ", ".join(f"`{column.name}`" for column in columns)
+    content = b"\n".join(map(b"\t".join, zip(*(_encoded(column, rows) for column in columns), strict=True)))
+    with _as_file(content) as path:
+        # As binary, because identifiers and hashes are; text is UTF-8 as the tables keep it.
+        db.exec_driver_sql(f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{into}` CHARACTER SET binary ({names})")
     return _checked(db, into, len(rows))
 
 
@@ -141,39 +134,46 @@ def _as_file(content: bytes) -> Iterator[str]:
             yield file.name
 
 
-def _encoded(column: Column[Any], rows: Sequence[Row]) -> list[str]:
+def _encoded(column: Column[Any], rows: Sequence[Row]) -> list[bytes]:
+    """The column's cells as LOAD DATA reads them. This runs for every cell of every file: a column at a time."""
     name = column.name
     if name not in rows[0]:
         default: Any = column.default
-        return [_encoder(column)(default.arg)] * len(rows)
+        return _cells(column, [default.arg]) * len(rows)
     values = [row[name] for row in rows]
-    encode = _encoder(column)
     first = values[0]
-    if all(value is first for value in values):
-        return [_NULL if first is None else encode(first)] * len(rows)
-    return [_NULL if value is None else encode(value) for value in values]
+    if values.count(first) == len(values):
+        return [_NULL] * len(rows) if first is None else _cells(column, [first]) * len(rows)
+    if None not in values:
+        return _cells(column, values)
+    given = iter(_cells(column, [value for value in values if value is not None]))
+    return [_NULL if value is None else next(given) for value in values]
 
 
-def _encoder(column: Column[Any]) -> Callable[[Any], str]:
+def _cells(column: Column[Any], values: Sequence[Any]) -> list[bytes]:
+    """The cells of values that are not None: joined, escaped as a whole and parted again, at the speed of C."""
+    parts = values if isinstance(column.type, LargeBinary) else [text.encode() for text in _texts(column, values)]
+    cells = _escaped(_BETWEEN.join(parts)).split(_BETWEEN)
+    # Unless a value holds the very bytes that keep values apart.
+    return cells if len(cells) == len(values) else [_escaped(part) for part in parts]
+
+
+def _texts(column: Column[Any], values: Sequence[Any]) -> Iterable[str]:
     kind = column.type
-    if isinstance(kind, LargeBinary):
-        return bytes.hex
     if isinstance(kind, Microseconds):
-        return _moment
+        return map(_moment, values)
     if isinstance(kind, Date):
-        return date.isoformat
+        return map(date.isoformat, values)
     if isinstance(kind, Boolean):
-        return lambda value: "1" if value else "0"
-    return _text
+        return ("1" if value else "0" for value in values)
+    return map(str, values)
+
+
+def _escaped(content: bytes) -> bytes:
+    return content.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\0", b"\\0")
 
 
 def _moment(value: datetime) -> str:
     if value.tzinfo is None:
         raise ValueError("A datetime without a time zone was about to be stored.")
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def _text(value: object) -> str:
-    if value.__class__ is int:
-        return str(value)
-    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\0", "\\0")

@@ -27,6 +27,7 @@ Position = tuple[int | str | bytes, ...]
 LIMIT_MAX: Final = 200
 _CHECK_BYTES: Final = 9
 _CURSOR_MAX: Final = 1000
+_SEQ_MAX: Final = 2**63 - 1
 
 
 class PageQuery(Query):
@@ -60,7 +61,11 @@ def position(call: Call, query: PageQuery) -> Position | None:
     check, text = packed[:_CHECK_BYTES], packed[_CHECK_BYTES:]
     if check != _check(call, query, text):
         raise refused
-    return tuple(bytes.fromhex(part["b"]) if isinstance(part, dict) else part for part in json.loads(text))
+    try:
+        return tuple(bytes.fromhex(part["b"]) if isinstance(part, dict) else part for part in json.loads(text))
+    except (ValueError, TypeError, KeyError):
+        # The checksum is no secret: whoever computes it may put anything behind it.
+        raise refused from None
 
 
 def after_id(call: Call, query: PageQuery) -> bytes | None:
@@ -73,12 +78,22 @@ def after_id(call: Call, query: PageQuery) -> bytes | None:
     raise Malformed("The cursor is not one of this list.", code="cursor_foreign")
 
 
+def after_text(call: Call, query: PageQuery) -> str | None:
+    """The text after which a page begins, of a list whose position is ``(text,)``. Raises Malformed."""
+    match position(call, query):
+        case None:
+            return None
+        case (str(found),):
+            return found
+    raise Malformed("The cursor is not one of this list.", code="cursor_foreign")
+
+
 def after_seq(call: Call, query: PageQuery) -> int | None:
     """The number after which a page begins, of a list whose position is ``(seq,)``. Raises Malformed."""
     match position(call, query):
         case None:
             return None
-        case (int(found),):
+        case (int(found),) if found <= _SEQ_MAX:
             return found
     raise Malformed("The cursor is not one of this list.", code="cursor_foreign")
 

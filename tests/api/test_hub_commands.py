@@ -16,6 +16,9 @@ from local.home import REPOSITORY
 from local.processes import free_port
 from tests.factories.hub import READY_S, Hub
 
+#: Whole hubs take turns: two at once would be too much for a small machine.
+pytestmark = pytest.mark.xdist_group("hub")
+
 HEADER = "partner_code,program_code,event_id,employee_id,event_type,event_date,quantity,unit"
 
 

@@ -15,6 +15,9 @@ import pytest
 from local.processes import Identity, free_port, is_free
 from tests.factories.hub import READY_S, Hub
 
+#: Whole hubs take turns: two at once would be too much for a small machine.
+pytestmark = pytest.mark.xdist_group("hub")
+
 SECOND_START_S = 10.0
 
 

@@ -19,6 +19,9 @@ from local.home import Home
 from local.provision import provision, seed
 from tests.factories.files import HOURS_HEADER, Hub, hours, make_hub, received
 
+#: Whole hubs take turns: two at once would be too much for a small machine.
+pytestmark = pytest.mark.xdist_group("hub")
+
 _PATIENCE_S = 20
 
 

@@ -20,7 +20,6 @@ from chalicelib.web.answers import Attachment
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
-from chalicelib.web.problems import Malformed
 from chalicelib.web.shapes import PublicId, Query, View
 
 blueprint = Blueprint(__name__)
@@ -81,10 +80,7 @@ class TemplateQuery(Query):
 @endpoint(blueprint, "GET /v1/file-layouts", scope=Scope.FILES_READ, raises=[InvalidInput])
 def list_layouts(call: Call, query: PageQuery) -> Page[LayoutView]:
     """List the layouts in force: the partner's own and those that every partner may use."""
-    after = pages.position(call, query)
-    if after is not None and not isinstance(after[0], str):
-        raise Malformed("The cursor is not one of this list.", code="cursor_foreign")
-    code = None if after is None else str(after[0])
+    code = pages.after_text(call, query)
     listed = catalogue.in_order(
         call.db, partner_id=call.partner_scope, kind=_KIND, after_code=code, limit=query.limit + 1, now=call.now
     )

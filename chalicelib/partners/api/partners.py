@@ -145,13 +145,12 @@ class PlanView(View):
 @endpoint(blueprint, "GET /v1/partners", scope=Scope.PARTNERS_READ)
 def list_partners(call: Call, query: PartnerQuery) -> Page[PartnerView]:
     """List partners by code."""
-    after = pages.position(call, query)
     rows = directory.search(
         call.db,
         only=call.partner_scope,
         status=query.status,
         industry=query.industry,
-        after=None if after is None else str(after[0]),
+        after=pages.after_text(call, query),
         limit=query.limit + 1,
     )
     return pages.page(call, query, rows, view=PartnerView.of, position=lambda partner: (partner.code,))

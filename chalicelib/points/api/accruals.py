@@ -125,8 +125,7 @@ def preview_accrual(call: Call, body: PreviewBody) -> PreviewView:
 def list_accruals(call: Call, query: AccrualQuery) -> Page[AccrualItemView]:
     """Recorded events, newest first, by member, program, file, rule version or outcome."""
     wanted = _filter(call, query)
-    after = pages.position(call, query)
-    found = history.events(call.db, wanted, before_seq=None if after is None else int(after[0]), limit=query.limit + 1)
+    found = history.events(call.db, wanted, before_seq=pages.after_seq(call, query), limit=query.limit + 1)
     return pages.page(call, query, found, view=AccrualItemView.of_event, position=lambda event: (event.seq,))
 
 

@@ -191,12 +191,11 @@ def list_entries(call: Call, member_id: str, query: EntryQuery) -> Page[EntryVie
     """The entries of a member's accounts, newest first; entries are only ever added."""
     member = _member(call, member_id)
     program_id = None if query.program_id is None else _program(call, query.program_id)
-    after = pages.position(call, query)
     found = history.entries(
         call.db,
         member.id,
         program_id=program_id,
-        before_seq=None if after is None else int(after[0]),
+        before_seq=pages.after_seq(call, query),
         limit=query.limit + 1,
     )
     return pages.page(call, query, found, view=EntryView.of, position=lambda entry: (entry.seq,))

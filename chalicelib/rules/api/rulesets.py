@@ -198,12 +198,11 @@ class RulesetQuery(PageQuery):
 @endpoint(blueprint, "GET /v1/rulesets", scope=Scope.RULES_READ)
 def list_rulesets(call: Call, query: RulesetQuery) -> Page[RulesetView]:
     """List rulesets by code, each with the version that decides today."""
-    after = pages.position(call, query)
     rows = catalogue.in_order(
         call.db,
         partner_id=call.partner_scope,
         kind=query.kind,
-        after_code=None if after is None else str(after[0]),
+        after_code=pages.after_text(call, query),
         limit=query.limit + 1,
         now=call.now,
     )

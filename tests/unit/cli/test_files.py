@@ -1,8 +1,12 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from cli.files import Finished, _renamed, _sidecars, receipt_list, receipts_table
+from chalicelib.errors import InvalidInput
+from cli.client import HubClient
+from cli.files import Finished, Inbox, _renamed, _sidecars, receipt_list, receipts_table, rejects_table
+from cli.target import s3_options
 from tests.unit.cli.shown import shown
 
 RECEIPT = {
@@ -62,13 +66,27 @@ class TestFinished:
         assert not finished(rejected=1).well
 
 
-class TestTables:
-    def test_one_line_tells_a_receipt(self):
-        line = next(line for line in shown(receipts_table([finished()])).splitlines() if "one.csv" in line)
+class TestInbox:
+    @pytest.mark.parametrize("name", ["pay.csv.tmp", "pay.filepart", "pay.ctl"])
+    def test_refuses_a_name_that_the_hub_would_leave_alone_for_ever(self, tmp_path: Path, name: str):
+        (tmp_path / name).touch()
+        nowhere = Inbox(HubClient("http://127.0.0.1:9", "ilk_x"), s3_options("http://127.0.0.1:9"))
 
-        assert [cell.strip() for cell in line.split("│")[1:-1]] == [
-            "acme/pay/one.csv", "processed", "10", "6", "1", "3", "12.50 uniform",
-        ]  # fmt: skip
+        with pytest.raises(InvalidInput) as refused:
+            nowhere.drop(tmp_path / name, partner="acme", layout="pay")
+
+        assert refused.value.code == "name_left_alone"
+
+
+class TestTables:
+    def test_a_receipt_is_a_row_of_two_lines_that_fits_80_columns(self):
+        long = Finished(finished().file, RECEIPT | {"object_key": f"acme/pay/{'long' * 30}.csv"})
+        lines = [line.rstrip() for line in shown(receipts_table([long, finished()]), width=80).splitlines()]
+
+        assert all(len(line) <= 80 for line in lines)
+        name, folder = next(pair for pair in pairwise(lines) if "one.csv" in pair[0])
+        assert name.split() == ["one.csv", "processed", "10", "6", "1", "3", "12.50"]
+        assert folder.split() == ["acme/pay", "uniform"]
 
     def test_a_list_tells_all_of_it_but_what_is_empty(self):
         text = shown(receipt_list(finished()))
@@ -77,3 +95,13 @@ class TestTables:
         assert "12.50 uniform" in text
         assert "warnings" not in text
         assert "reason" not in text
+
+    def test_rejected_rows_say_why_and_where_all_of_them_are(self):
+        one = Finished({"rows": {"rejected": 7}, "rejects_key": "acme/pay/rejects_one.csv"}, RECEIPT)
+        row = {"row_no": 3, "code": "unknown_code", "column": "Lohnart", "message": "`4711` is unknown."}
+
+        text = shown(rejects_table([row], one))
+
+        assert "1 of 7 refused rows; all are in hub-out/acme/pay/rejects_one.csv" in text
+        told = [line.rstrip().split(maxsplit=3) for line in text.splitlines()]
+        assert ["3", "unknown_code", "Lohnart", "`4711` is unknown."] in told

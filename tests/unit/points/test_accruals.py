@@ -204,6 +204,9 @@ class TestRefusals:
             ({"event_id": "x" * 101}, "event_id_length", "event_id", False),
             ({"event_id": ""}, "event_id_length", "event_id", False),
             ({"event_type": "x" * 21}, "event_type_length", "event_type", False),
+            ({"event_id": "once "}, "surrounding_blanks", "event_id", False),
+            ({"employee_id": "E1 "}, "surrounding_blanks", "employee_id", False),
+            ({"program_code": "uniform "}, "surrounding_blanks", "program_code", False),
         ],
     )
     def test_names_what_is_wrong_and_stores_nothing(self, database, earning, values, code, column, fixable):
@@ -215,6 +218,14 @@ class TestRefusals:
             assert refused.message
             assert posted.outcome == "posted"
             assert rows_of(db, accrual_event) == 1
+
+    @pytest.mark.parametrize("values", [{"employee_id": "E1 "}, {"program_code": "uniform "}, {"event_id": "once "}])
+    def test_a_blank_after_a_key_is_refused_alone_too(self, database, earning, values):
+        with database.write() as db:
+            earn(db, earning, event_id="once")
+            [refused] = record(db, earning.partner, [event(**values)])
+
+            assert (refused.outcome, refused.code) == ("rejected", "surrounding_blanks")
 
     def test_an_event_before_the_first_version_has_no_rule(self, database):
         with database.write() as db:

@@ -1,6 +1,7 @@
 """Pages: a list is read to its end, and a cursor belongs to the list that gave it."""
 
 import base64
+from hashlib import sha256
 
 import pytest
 
@@ -56,6 +57,13 @@ def bench(bench, database):
         rows = [thing for thing in THINGS if after is None or thing[2] > after]
         return pages.page(call, query, rows[: query.limit + 1], view=shown, position=lambda row: (row[2],))
 
+    @endpoint(bench.blueprint, "GET /v1/by-text", scope=Scope.MEMBERS_READ)
+    def by_text(call: Call, query: PageQuery) -> Page[Thing]:
+        """List by name."""
+        after = pages.after_text(call, query)
+        rows = [thing for thing in THINGS if after is None or thing[0] > after]
+        return pages.page(call, query, rows[: query.limit + 1], view=shown, position=lambda row: (row[0],))
+
     with database.write() as db:
         bench.key = make_partner_key(db, PARTNER)[1]
         bench.other_key = make_partner_key(db, OTHER)[1]
@@ -78,7 +86,7 @@ def get(bench, path="/v1/things", key=None, **params):
 
 
 class TestReadingOn:
-    @pytest.mark.parametrize("path", ["/v1/things", "/v1/boxes/a/things", "/v1/by-id", "/v1/by-seq"])
+    @pytest.mark.parametrize("path", ["/v1/things", "/v1/boxes/a/things", "/v1/by-id", "/v1/by-seq", "/v1/by-text"])
     @pytest.mark.parametrize("limit", [1, 3, 6, 7, 8])
     def test_gives_every_item_once(self, bench, path, limit):
         names, cursor = [], None
@@ -124,3 +132,15 @@ class TestForeignCursors:
     @pytest.mark.parametrize("cursor", ["", "x", "%%%%", "ä", base64.urlsafe_b64encode(b"[1]" * 20).decode()])
     def test_any_other_text_is_refused(self, bench, cursor):
         assert get(bench, cursor=cursor).code == "cursor_foreign"
+
+    @pytest.mark.parametrize("path", ["/v1/by-id", "/v1/by-seq", "/v1/by-text"])
+    @pytest.mark.parametrize(
+        "behind", [b"\xff", b"[]", b"5", b"{}", b'[{"b":"zz"}]', b'[{"c":1}]', b"[9999999999999999999999]", b"[null]"]
+    )
+    def test_one_with_a_right_checksum_over_anything_else_is_refused(self, bench, path, behind):
+        filters = PageQuery().model_dump_json(exclude={"cursor", "limit"})
+        signed = b"\n".join((f"GET {path} {{}}".encode(), filters.encode(), PARTNER.hex().encode(), behind))
+        cursor = base64.urlsafe_b64encode(sha256(signed).digest()[:9] + behind).decode().rstrip("=")
+
+        answer = get(bench, path, cursor=cursor)
+        assert (answer.status, answer.code) == (400, "cursor_foreign")

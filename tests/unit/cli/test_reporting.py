@@ -1,0 +1,34 @@
+"""How commands answer people and programs."""
+
+import pytest
+from rich.table import Table
+
+from chalicelib.errors import Fault, InvalidInput
+from cli.reporting import Report, show_error
+
+
+class TestReport:
+    def test_does_not_fold_what_goes_to_a_file(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.delenv("COLUMNS", raising=False)
+        assert Report(as_json=False).console.width == 120
+
+        monkeypatch.setenv("COLUMNS", "77")
+        assert Report(as_json=False).console.width == 77
+
+    def test_prints_one_document_and_nothing_else_for_programs(self, capsys: pytest.CaptureFixture[str]):
+        Report(as_json=True).answer({"a": "ü"}, Table(title="not this"))
+
+        assert capsys.readouterr() == ('{\n  "a": "ü"\n}\n', "")
+
+
+class TestShowError:
+    def test_names_each_place_and_says_a_sentence_once(self, capsys: pytest.CaptureFixture[str]):
+        faults = [Fault("/scopes/0", "enum", "is no scope"), Fault("/name", "missing", "is required")]
+        console = Report(as_json=False).console
+
+        show_error(console, InvalidInput("One place is wrong: is no scope", code="body_invalid", faults=faults))
+
+        said = capsys.readouterr().out
+        assert said.count("is no scope") == 1
+        assert "/scopes/0 (enum)" in said
+        assert "/name  is required (missing)" in said
