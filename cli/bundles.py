@@ -1,11 +1,11 @@
 """What admins edit under `rules/`, gathered into one bundle a partner, as the onboarding endpoint takes it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chalicelib.errors import Fault, InvalidInput
+from chalicelib.errors import Fault, InterlineError, InvalidInput
 from chalicelib.language import RuleRefused, parse_json
 from cli.client import HubClient, segment
 
@@ -17,10 +17,23 @@ class Bundle:
     """One partner's manifest with every document that it owns, and the shared ones.
 
     ``text`` is JSON put together from the files' own texts: a number in a rule reaches the hub digit by digit.
+    ``places`` has the file behind each part of it, by the part's JSON Pointer.
     """
 
     partner: str
     text: str
+    places: Mapping[str, str]
+
+    def located(self, error: InterlineError) -> InterlineError:
+        """A refusal of this bundle with the files' names in place of positions: ``layouts/x.json#/fields``."""
+        faults = [replace(fault, pointer=self._place(fault.pointer)) for fault in error.faults]
+        return type(error)(error.message, code=error.code, faults=faults)
+
+    def _place(self, pointer: str) -> str:
+        for part, file in self.places.items():
+            if pointer == part or pointer.startswith(f"{part}/"):
+                return f"{file}#{pointer.removeprefix(part)}"
+        return pointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +63,17 @@ def gather(folder: Path) -> list[Bundle]:
         faults.append(Fault(str(folder / "partners"), "no_manifest", "There is no partners/<code>.json."))
     if faults:
         raise InvalidInput(f"{folder} cannot be applied.", code="rules_unreadable", faults=faults)
-    return [
-        Bundle(
-            path.stem,
-            f'{{"manifest": {manifest.text}, '
-            + ", ".join(
-                f'"{kind}": {_list(file.text for file in found.values() if file.is_for(path.stem))}'
-                for kind, found in documents.items()
-            )
-            + "}",
-        )
-        for path, manifest in manifests.items()
-    ]
+    return [_bundle(folder, path, manifest, documents) for path, manifest in manifests.items()]
 
 
-def _list(texts: Iterable[str]) -> str:
-    return f"[{', '.join(texts)}]"
+def _bundle(folder: Path, path: Path, manifest: _File, documents: Mapping[str, Mapping[Path, _File]]) -> Bundle:
+    parts = [f'"manifest": {manifest.text}']
+    places = {"/manifest": str(path.relative_to(folder))}
+    for kind, found in documents.items():
+        taken = {file: one.text for file, one in found.items() if one.is_for(path.stem)}
+        parts.append(f'"{kind}": [{", ".join(taken.values())}]')
+        places |= {f"/{kind}/{number}": str(file.relative_to(folder)) for number, file in enumerate(taken)}
+    return Bundle(path.stem, f"{{{', '.join(parts)}}}", places)
 
 
 def apply_all(client: HubClient, folder: Path, *, dry_run: bool) -> dict[str, Any]:
@@ -74,9 +82,12 @@ def apply_all(client: HubClient, folder: Path, *, dry_run: bool) -> dict[str, An
 
 
 def apply(client: HubClient, bundle: Bundle, *, dry_run: bool) -> Any:  # noqa: ANN401 - a JSON document
-    """Bring one partner to what its bundle says, or tell what that would change."""
+    """Bring one partner to what its bundle says, or tell what that would change. A refusal names the files."""
     path = f"/v1/partners/{segment(bundle.partner)}/onboarding"
-    return client.put(path, bundle.text, dry_run="true" if dry_run else None)
+    try:
+        return client.put(path, bundle.text, dry_run="true" if dry_run else None)
+    except InterlineError as error:
+        raise bundle.located(error) from error
 
 
 def _documents(folder: Path, faults: list[Fault]) -> dict[Path, _File]:

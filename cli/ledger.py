@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -50,7 +51,12 @@ def lineage(
 
 
 def _balances(found: Mapping[str, Any]) -> Table:
-    table = Table(title=f"{found['employee_id']} ({found['member_id']})", title_justify="left")
+    table = Table(
+        title=f"{found['employee_id']} ({found['member_id']})",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for column in ("program", "available", "held", "pending", "lifetime", "next expiry"):
         table.add_column(column, justify="left" if column in {"program", "next expiry"} else "right")
     for one in found["balances"]:
@@ -67,7 +73,12 @@ def _balances(found: Mapping[str, Any]) -> Table:
 
 
 def _entries(latest: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="Latest entries (`hub lineage ENTRY` follows one to its source)", title_justify="left")
+    table = Table(
+        title="Latest entries (`hub lineage ENTRY` follows one to its source)",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for column in ("entry", "day", "kind", "amount"):
         table.add_column(column, justify="right" if column == "amount" else "left", no_wrap=True)
     for one in latest:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -51,7 +52,7 @@ def _balances(client: HubClient, partners: list[str]) -> Table:
 
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
         largest = sorted((each for found in pool.map(of, members) for each in found), reverse=True)[:_LARGEST]
-    table = Table(title=f"The {_LARGEST} largest balances", title_justify="left")
+    table = Table(title=f"The {_LARGEST} largest balances", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("partner", "employee", "program"):
         table.add_column(column)
     table.add_column("available", justify="right")

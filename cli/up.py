@@ -101,7 +101,7 @@ def _welcome(console: Console, home: Home, running: Running) -> None:
         ("Stop", "Ctrl-C", ""),
     ]
     if running.admin_key is None:
-        lines[5:5] = [("Admin key", str(home.admin_key), "HUB_KEY; the hub command finds it there")]
+        lines[5:5] = [("Admin key", str(home.admin_key), "the hub command finds it there")]
     else:
         kept = f"shown this once; kept in {home.admin_key}"
         lines[5:5] = [("", "", ""), ("Admin key", running.admin_key, ""), ("", "", kept)]

@@ -31,7 +31,8 @@ from chalice.local import (
     ThreadedHTTPServer,
 )
 
-from chalicelib.web import logs
+from chalicelib.errors import NotFound
+from chalicelib.web import logs, problems
 from local import docs_page
 
 log = logging.getLogger("local.gateway")
@@ -140,6 +141,13 @@ class _Requests(ChaliceRequestHandler):
             self._refuse(413, "The body is larger than 10 MB: send a file through S3.")
             return True
         return False
+
+    def _send_error_response(self, error: LocalGatewayException) -> None:  # noqa: ARG002 - the base class's
+        # Chalice imitates API Gateway's refusal of a path that it does not know, with the caller's key in it.
+        path = self.path.partition("?")[0]
+        correlation_id = logs.correlation_of(self.headers.get("x-correlation-id"))
+        status, body, headers = problems.document(NotFound(f"There is no {path} here."), trace_id=correlation_id)
+        self._send_http_response(status, {**headers, "X-Correlation-Id": correlation_id}, body)
 
     def _refuse(self, status: int, sentence: str) -> None:
         self._send_http_response(status, {"Content-Type": "application/json"}, f'{{"message": "{sentence}"}}')

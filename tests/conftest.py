@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -133,41 +132,63 @@ def database(request: pytest.FixtureRequest) -> Database:
     return found
 
 
-@pytest.fixture
-def aws() -> Iterator[None]:
-    """AWS as moto plays it: the hub's buckets, queues and the data key. The way of real S3 clients is in tests/api."""
-    with played_aws():
-        yield
-
-
-@contextmanager
+@pytest.fixture(scope="session")
 def played_aws() -> Iterator[None]:
-    """What ``aws`` gives, for as long as the block lasts."""
+    """AWS as moto plays it, for all tests of a worker: making clients costs more than most tests do."""
     from moto import mock_aws
 
     with mock_aws():
         forget_aws()
-        configured = settings()
-        for bucket in ("hub-in", "hub-archive", "hub-out", "hub-reject"):
-            aws_clients.client("s3").create_bucket(Bucket=configured.bucket(bucket))
-        for queue in ("files", "deliveries"):
-            aws_clients.client("sqs").create_queue(QueueName=configured.queue(queue))
-        key = {"encrypt": "11" * 32, "index": "22" * 32}
-        aws_clients.client("secretsmanager").create_secret(
-            Name=configured.secret("data-key"), SecretString=json.dumps({"current": "1", "keys": {"1": key}})
-        )
         yield
     forget_aws()
 
 
-def forget_aws() -> None:
-    """Clients, queue addresses and secrets of an earlier test must not leak into the next."""
-    aws_clients.reset()
+@pytest.fixture
+def aws(data_key: None) -> None:
+    """Empty buckets and queues of the hub, and the data key. The way of real S3 clients is in tests/api."""
+    empty_aws()
+
+
+@pytest.fixture
+def data_key(played_aws: None) -> None:
+    """The secrets store holds a data key and nothing else: personal fields can be encrypted."""
+    only_data_key()
+
+
+def empty_aws() -> None:
+    """The hub's buckets and queues, without anything in them."""
+    configured = settings()
+    store = aws_clients.client("s3")
+    for bucket in store.list_buckets()["Buckets"]:
+        for found in store.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
+            store.delete_object(Bucket=bucket["Name"], Key=found["Key"])
+        store.delete_bucket(Bucket=bucket["Name"])
+    for name in ("hub-in", "hub-archive", "hub-out", "hub-reject"):
+        store.create_bucket(Bucket=configured.bucket(name))
+    messages = aws_clients.client("sqs")
+    for url in messages.list_queues().get("QueueUrls", []):
+        messages.delete_queue(QueueUrl=url)
+    for name in ("files", "deliveries"):
+        messages.create_queue(QueueName=configured.queue(name))
     queues.reset()
+
+
+def only_data_key() -> None:
+    """A secrets store with the data key and nothing else."""
+    keeper = aws_clients.client("secretsmanager")
+    for found in keeper.list_secrets(IncludePlannedDeletion=True)["SecretList"]:
+        keeper.delete_secret(SecretId=found["ARN"], ForceDeleteWithoutRecovery=True)
+    key = {"encrypt": "11" * 32, "index": "22" * 32}
+    keeper.create_secret(
+        Name=settings().secret("data-key"), SecretString=json.dumps({"current": "1", "keys": {"1": key}})
+    )
     secrets.forget()
     encryption.forget_keys()
 
 
-@pytest.fixture
-def data_key(aws: None) -> None:
-    """The secrets store holds a data key: personal fields can be encrypted."""
+def forget_aws() -> None:
+    """Clients, queue addresses and secrets of another AWS must not leak into the next test."""
+    aws_clients.reset()
+    queues.reset()
+    secrets.forget()
+    encryption.forget_keys()

@@ -29,7 +29,7 @@ class Frame(BaseModel):
     ``secret`` is the last part of the secret's name: ``store`` is kept as ``target/store`` behind the hub's prefix.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, defer_build=True)
 
     code: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     connector: str = Field(min_length=1, max_length=40)

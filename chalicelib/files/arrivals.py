@@ -15,7 +15,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from chalicelib.errors import DatabaseUnavailable
+from chalicelib.errors import Broken, DatabaseUnavailable
 from chalicelib.files import layouts, register
 from chalicelib.files.models import NOBODY, inbound_file
 from chalicelib.files.register import InboundFile
@@ -30,6 +30,8 @@ SIDECAR_SUFFIX = ".ctl"
 _TEMPORARY = (".tmp", ".filepart", ".part", ".partial")
 _NAME_LENGTH_MAX = 255
 _TRIES_MAX = 5
+_NUMBERS_MAX = 1000
+_DIGITS_MAX = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,6 @@ def _registered(db: Connection, bucket: str, found: ObjectInfo, key: bytes, now:
     verdict = _judge(db, found.key, now)
     file_id = new_id()
     key_hash = register.key_hash(found.key)
-    earlier = db.execute(
-        select(func.max(inbound_file.c.arrival_no)).where(inbound_file.c.key_hash == key_hash)
-    ).scalar()
     parts = found.key.split("/")
     db.execute(
         insert(inbound_file),
@@ -122,7 +121,7 @@ def _registered(db: Connection, bucket: str, found: ObjectInfo, key: bytes, now:
             "bucket": bucket,
             "object_key": found.key,
             "key_hash": key_hash,
-            "arrival_no": (earlier or 0) + 1,
+            "arrival_no": _arrival_no(db, found.key),
             "etag": found.etag,
             "name": parts[-1][:_NAME_LENGTH_MAX],
             "layout_name": parts[1][:64] if len(parts) > 2 else "",
@@ -139,6 +138,26 @@ def _registered(db: Connection, bucket: str, found: ObjectInfo, key: bytes, now:
         },
     )
     return register.load(db, file_id)
+
+
+def _arrival_no(db: Connection, key: str) -> int:
+    """How many objects of this name have come, this one included.
+
+    A number is passed over when an object of that very name has come (``a.csv.2`` before the second ``a.csv``), for
+    receipts and refused originals are kept under name and number.
+    """
+    columns = inbound_file.c
+    latest = db.execute(select(func.max(columns.arrival_no)).where(columns.key_hash == register.key_hash(key))).scalar()
+    first = (latest or 0) + 1
+    for number in range(first, first + _NUMBERS_MAX):
+        shown = register.numbered(key, number)
+        base, _, last = shown.rpartition(".")
+        taken = (columns.key_hash == register.key_hash(shown)) & (columns.arrival_no == 1)
+        if last.isascii() and last.isdigit() and len(last) <= _DIGITS_MAX:
+            taken |= (columns.key_hash == register.key_hash(base)) & (columns.arrival_no == int(last))
+        if db.execute(select(columns.id).where(taken)).first() is None:
+            return number
+    raise Broken(f"No number is free for another file of the name {key}.")
 
 
 def _judge(db: Connection, key: str, now: datetime) -> _Verdict:

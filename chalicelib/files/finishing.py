@@ -15,7 +15,7 @@ from chalicelib.errors import Broken, Conflict
 from chalicelib.files import archive, receipts, rejects, retrying, turns
 from chalicelib.files.holding import Holding, caller_of
 from chalicelib.files.models import inbound_file
-from chalicelib.files.register import InboundFile
+from chalicelib.files.register import InboundFile, numbered
 from chalicelib.files.turns import Turn
 from chalicelib.settings import settings
 from chalicelib.storage import objects
@@ -83,7 +83,7 @@ def _set_aside(file: InboundFile) -> None:
     """Copy a refused file and its sidecar to the reject bucket, under the names they came with."""
     bucket = settings().bucket("hub-reject")
     for key, etag in _objects_of(file):
-        target = key if file.arrival_no == 1 else f"{key}.{file.arrival_no}"
+        target = numbered(key, file.arrival_no)
         found = objects.head(file.bucket, key)
         if found is None or found.etag != etag:
             # An earlier try moved it and emptied the inbox.

@@ -34,7 +34,7 @@ def key_of(file: InboundFile) -> str:
 
 def rejects_key_of(file: InboundFile) -> str:
     """``<partner>/<layout>/rejects_<file>``."""
-    name = file.shown_name.removesuffix(".gz")
+    name = file.shown_name
     return _key(file, f"rejects_{name}" if name.endswith(".csv") else f"rejects_{name}.csv")
 
 

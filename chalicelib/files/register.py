@@ -85,7 +85,7 @@ class InboundFile:
     @property
     def shown_name(self) -> str:
         """The file's name, told apart from earlier files of the same name."""
-        return self.name if self.arrival_no == 1 else f"{self.name}.{self.arrival_no}"
+        return numbered(self.name, self.arrival_no)
 
 
 _BY_ID = select(inbound_file).where(inbound_file.c.id == bindparam("id"))
@@ -95,6 +95,11 @@ _BY_ARRIVAL = select(inbound_file).where(inbound_file.c.arrival_key == bindparam
 def of_row(row: Row[Any]) -> InboundFile:
     """The typed value of a row of ``inbound_file``."""
     return InboundFile(**row._mapping)  # noqa: SLF001 - the public name of a row's names and values
+
+
+def numbered(name: str, arrival_no: int) -> str:
+    """A name or key, told apart from earlier arrivals of the same."""
+    return name if arrival_no == 1 else f"{name}.{arrival_no}"
 
 
 def key_hash(object_key: str) -> bytes:

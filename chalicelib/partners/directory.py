@@ -49,7 +49,9 @@ _COLUMNS = tuple(table.c[name] for name in Partner.__slots__)
 
 def by_code(db: Connection, code: str) -> Partner | None:
     """The partner of that code, whatever its status."""
-    return _one(db, table.c.code == code)
+    found = _one(db, table.c.code == code)
+    # MySQL also finds `acme` for "acme " with a blank: a folder of that name is not the partner's.
+    return found if found is not None and found.code == code else None
 
 
 def by_id(db: Connection, partner_id: bytes) -> Partner | None:

@@ -22,7 +22,7 @@ _ENVELOPE = frozenset({"$schema", "id", "kind", "owner", "why", "partner", "effe
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Format(_Part):

@@ -111,7 +111,9 @@ def timelines(db: Connection, codes: Collection[str], *, known_at: datetime) -> 
     activations: dict[str, list[tuple[date, datetime, bytes]]] = {code: [] for code in codes}
     if activations:
         for row in db.execute(_ACTIVATIONS, {"codes": list(activations), "known_at": known_at}):
-            activations[row.code].append((row.effective_from, row.activated_at, row.version_id))
+            # MySQL also finds `hours` for "hours " with a blank.
+            if row.code in activations:
+                activations[row.code].append((row.effective_from, row.activated_at, row.version_id))
     steps = {code: deciding(each) for code, each in activations.items()}
     found = _load(db, [version_id for each in steps.values() for _, version_id in each])
     return {code: Timeline(code, [(start, found[each]) for start, each in steps[code]]) for code in steps}

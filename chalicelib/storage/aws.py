@@ -82,7 +82,8 @@ def failures_of(what: str) -> Iterator[None]:
     except ClientError as error:
         raise _meaning(error.response, what) from error
     except BotoCoreError as error:
-        raise Unavailable(f"AWS does not answer for {what}: {error}.", code="aws_unavailable") from error
+        why = str(error).rstrip(".")
+        raise Unavailable(f"AWS does not answer for {what}: {why}.", code="aws_unavailable") from error
 
 
 def _meaning(response: dict[str, Any], what: str) -> InterlineError:

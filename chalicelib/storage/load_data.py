@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -95,7 +96,7 @@ def _names(table: Table, row: Row) -> list[str]:
 
 def _load(db: Connection, into: str, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> Loaded:
     names = ", ".join(f"`{column.name}`" for column in columns)
-    content = b"\n".join(map(b"\t".join, zip(*(_encoded(column, rows) for column in columns), strict=True)))
+    content = b"\n".join(map(b"\t".join, zip(*_encoded(columns, rows), strict=True)))
     with _as_file(content) as path:
         # As binary, because identifiers and hashes are; text is UTF-8 as the tables keep it.
         db.exec_driver_sql(f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{into}` CHARACTER SET binary ({names})")
@@ -134,28 +135,34 @@ def _as_file(content: bytes) -> Iterator[str]:
             yield file.name
 
 
-def _encoded(column: Column[Any], rows: Sequence[Row]) -> list[bytes]:
-    """The column's cells as LOAD DATA reads them. This runs for every cell of every file: a column at a time."""
-    name = column.name
-    if name not in rows[0]:
+def _encoded(columns: Sequence[Column[Any]], rows: Sequence[Row]) -> Iterator[list[bytes]]:
+    """The cells of each column as LOAD DATA reads them. Every cell of every file comes through here."""
+    given = [column.name for column in columns if column.name in rows[0]]
+    # Row by row, as they lie in memory.
+    picked = map(itemgetter(*given), rows)
+    values_of = dict(zip(given, zip(*picked, strict=True) if len(given) > 1 else [tuple(picked)], strict=True))
+    for column in columns:
         default: Any = column.default
-        return _cells(column, [default.arg]) * len(rows)
-    values = [row[name] for row in rows]
-    first = values[0]
-    if values.count(first) == len(values):
-        return [_NULL] * len(rows) if first is None else _cells(column, [first]) * len(rows)
-    if None not in values:
-        return _cells(column, values)
-    given = iter(_cells(column, [value for value in values if value is not None]))
-    return [_NULL if value is None else next(given) for value in values]
+        values = values_of.get(column.name) or (default.arg,) * len(rows)
+        first = values[0]
+        if values.count(first) == len(values):
+            yield ([_NULL] if first is None else _cells(column, [first])) * len(values)
+        elif None in values:
+            cells = iter(_cells(column, [value for value in values if value is not None]))
+            yield [_NULL if value is None else next(cells) for value in values]
+        else:
+            yield _cells(column, values)
 
 
 def _cells(column: Column[Any], values: Sequence[Any]) -> list[bytes]:
     """The cells of values that are not None: joined, escaped as a whole and parted again, at the speed of C."""
-    parts = values if isinstance(column.type, LargeBinary) else [text.encode() for text in _texts(column, values)]
-    cells = _escaped(_BETWEEN.join(parts)).split(_BETWEEN)
-    # Unless a value holds the very bytes that keep values apart.
-    return cells if len(cells) == len(values) else [_escaped(part) for part in parts]
+    binary = isinstance(column.type, LargeBinary)
+    joined = _BETWEEN.join(values) if binary else _BETWEEN.decode().join(_texts(column, values)).encode()
+    cells = _escaped(joined).split(_BETWEEN)
+    if len(cells) == len(values):
+        return cells
+    # A value holds the very bytes that keep values apart.
+    return [_escaped(value) for value in (values if binary else map(str.encode, _texts(column, values)))]
 
 
 def _texts(column: Column[Any], values: Sequence[Any]) -> Iterable[str]:

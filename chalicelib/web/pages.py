@@ -40,7 +40,7 @@ class PageQuery(Query):
 class Page(BaseModel, Generic[ViewT]):
     """Some items of a list, in its order, and where it goes on."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     items: list[ViewT]
     next_cursor: str | None = Field(description="Send it as `cursor` for the following page; null at the end.")

@@ -1,4 +1,8 @@
-"""The base shapes of what crosses the edge: bodies, queries and views."""
+"""The base shapes of what crosses the edge: bodies, queries and views.
+
+Their validators are built when they are first used (``defer_build``): a Lambda environment starts with all of the
+endpoints and serves a few of them.
+"""
 
 from typing import Annotated, Final
 
@@ -13,16 +17,16 @@ PublicId = Annotated[str, Field(json_schema_extra={"pattern": PUBLIC_ID_PATTERN}
 class Body(BaseModel):
     """What a request carries. Types are strict and unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Query(BaseModel):
     """The parameters after the ``?``. Unknown ones are refused: a misspelt filter must not widen the answer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class View(BaseModel):
     """What an answer shows."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)

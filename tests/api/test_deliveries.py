@@ -4,7 +4,11 @@ import pytest
 from sqlalchemy import select, update
 
 from chalicelib.access.scopes import Role, Scope
+from chalicelib.deliveries import wake
 from chalicelib.deliveries.models import delivery
+from chalicelib.settings import settings
+from chalicelib.storage import aws as aws_clients
+from chalicelib.storage import queues
 from chalicelib.storage.ids import new_id, public_id
 from tests.factories.access import make_user_key
 from tests.factories.deliveries import make_delivery, make_target
@@ -102,6 +106,17 @@ class TestRetry:
 
         assert (answered.status, answered.json["state"]) == (200, "ready")
         assert state_of(database, waiting[0]) == "ready"
+
+    @pytest.mark.usefixtures("aws")
+    @pytest.mark.parametrize(("action", "messages"), [("retry", 1), ("discard", 0)])
+    def test_wakes_the_pump_for_what_is_to_be_sent_again(self, api, operator, waiting, action, messages):
+        wake.reset()
+
+        self.send(api, operator, waiting[0], action)
+
+        url = queues.url_of(settings().queue("deliveries"))
+        found = aws_clients.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        assert int(found["ApproximateNumberOfMessagesDelayed"]) == messages
 
     @pytest.mark.parametrize(("action", "state"), [("mark_done", "confirmed"), ("discard", "discarded")])
     def test_may_also_end_a_delivery(self, api, operator, database, waiting, action, state):

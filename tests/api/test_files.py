@@ -16,7 +16,7 @@ from tests.factories.files import Hub, hours, make_hub, people, person
 
 
 @pytest.fixture
-def hub(database, data_key) -> Hub:
+def hub(database, aws) -> Hub:
     wake.reset()
     return make_hub(database)
 

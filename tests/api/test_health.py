@@ -92,6 +92,7 @@ class TestRefusalsOfTheFramework:
         assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method_not_allowed", "GET")
 
 
+@pytest.mark.usefixtures("aws")
 class TestReadiness:
     @pytest.mark.usefixtures("working")
     def test_is_200_when_every_part_works(self, api):

@@ -9,24 +9,25 @@ import pytest
 from chalicelib.storage import engine
 from chalicelib.storage.engine import connect
 from chalicelib.web import authentication, clock
-from tests.conftest import played_aws
+from tests.conftest import empty_aws, only_data_key
 from tests.contract.world import Hub, World, make_world
 from tests.factories.gateway import Api
 from tests.factories.partners import NOW
 
 
 @pytest.fixture(scope="module")
-def made(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, World]]:
+def made(played_aws: None, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
     """The world in a SQLite file, made once a module. One engine is enough: partners are not kept apart by locks."""
     path = tmp_path_factory.mktemp("world") / "hub.db"
     path.write_bytes(sqlite_template.read_bytes())
-    with played_aws():
-        database = connect(f"sqlite:///{path}", pool_max=4)
-        world = make_world(database)
-        with database.engine.connect() as connection:
-            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        database.engine.dispose()
-        yield path, world
+    only_data_key()
+    empty_aws()
+    database = connect(f"sqlite:///{path}", pool_max=4)
+    world = make_world(database)
+    with database.engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+    database.engine.dispose()
+    return path, world
 
 
 @pytest.fixture

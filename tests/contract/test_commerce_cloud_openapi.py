@@ -38,7 +38,7 @@ def contract() -> Path:
 def prism(log: Path, *arguments: str) -> Iterator[str]:
     """Prism's URL once it listens. It tells the port it chose in its log."""
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own pinned tool
+        process = subprocess.Popen(
             [str(PRISM), *arguments, "--errors", "--host", "127.0.0.1", "--port", "0"],
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -28,7 +28,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def world(
-    database: Database, data_key: None, small_slices: None, tmp_path_factory: pytest.TempPathFactory
+    database: Database, aws: None, small_slices: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """Partner acme with members E1 to E3, an hours layout, and a store that knows them."""
     with running_store(tmp_path_factory.mktemp("store")) as store:

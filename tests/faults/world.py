@@ -125,7 +125,7 @@ class World:
             aws.client("sqs").delete_queue(QueueUrl=queues.url_of(settings().queue(queue)))
             aws.client("sqs").create_queue(QueueName=settings().queue(queue))
         self.store.call("POST", "/_reset")
-        self.store.seed("acme-E1", "acme-E2", "acme-E3")
+        self.store.seed("acme_E1", "acme_E2", "acme_E3")
         wake.reset()
         self.lateness = timedelta()
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries import operating, outbox
 from chalicelib.deliveries.outbox import Delivery, DeliveryFilter
+from chalicelib.deliveries.wake import wake
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import pages
@@ -123,4 +124,6 @@ def act_on_delivery(call: Call, delivery_id: str, body: ActionBody) -> ActionVie
         raise NotFound("There is no such delivery.")
     call.require_partner(found.partner_id)
     state = operating.act(call.db, raw, body.action, reason=body.reason, caller=call.caller, now=call.now)
+    if body.action == "retry":
+        call.after_commit(lambda: wake(now=call.now))
     return ActionView(id=delivery_id, state=state)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.errors import InvalidInput
+from chalicelib.errors import Fault, InvalidInput, Unprocessable
 from cli import bundles
 
 
@@ -44,6 +44,30 @@ class TestGather:
         bundle, _ = bundles.gather(folder)
 
         assert '{"+": [1.10, 0.1234567890123456789]}' in bundle.text
+
+    def test_tells_in_which_file_a_refused_place_is(self, folder: Path):
+        write(folder / "layouts/acme.pay.json", {"id": "acme.pay", "partner": "acme"})
+        for number in range(11):
+            write(folder / f"rulesets/other.{number:02}.json", {"id": str(number), "partner": "other"})
+        refusal = Unprocessable(
+            "Refused.",
+            code="bundle_refused",
+            faults=[
+                Fault("/manifest/code", "a", "A"),
+                Fault("/rulesets/10/let/rate", "b", "B"),
+                Fault("/odd", "c", "C"),
+            ],
+        )
+
+        _, other = bundles.gather(folder)
+        located = other.located(refusal)
+
+        assert (type(located), located.message, located.code) == (Unprocessable, "Refused.", "bundle_refused")
+        assert [(fault.pointer, fault.code, fault.message) for fault in located.faults] == [
+            ("partners/other.json#/code", "a", "A"),
+            ("rulesets/other.10.json#/let/rate", "b", "B"),
+            ("/odd", "c", "C"),
+        ]
 
     def test_names_every_file_that_it_cannot_read(self, folder: Path):
         (folder / "layouts/broken.json").write_text("{")

@@ -2,10 +2,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto import mock_aws
 
 from chalicelib.deliveries import senders
-from chalicelib.storage import aws, secrets
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import new_id
 from tests.factories.commerce_cloud import RunningStore, running_store
@@ -25,20 +23,9 @@ def balances(database: Database) -> Balances:
     return Balances(database, new_id())
 
 
-@pytest.fixture(scope="module")
-def secret_store() -> Iterator[None]:
-    """Secrets Manager as moto plays it, once a module: making its client takes longer than most of the tests."""
-    with mock_aws():
-        aws.reset()
-        yield
-    aws.reset()
-    secrets.forget()
-
-
 @pytest.fixture
-def pump(database: Database, balances: Balances, store: RunningStore, secret_store: None) -> Pump:
+def pump(database: Database, balances: Balances, store: RunningStore, data_key: None) -> Pump:
     """A pump, and one target of one lane that leads to the store."""
-    secrets.forget()
     make_secret()
     with database.write() as db:
         live_ruleset(db, None, mapping_document())

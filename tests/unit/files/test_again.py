@@ -1,5 +1,6 @@
 """The same again, in every way that S3, queues and people know: one effect."""
 
+import gzip
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -49,6 +50,23 @@ class TestSameFile:
 
         assert (file.state, file.arrival_no, file.rows_accepted, file.rows_duplicate) == ("processed", 2, 1, 1)
         assert events(hub) == (3, 3)
+
+    @pytest.mark.parametrize("names", [("f.csv.2", "f.csv", "f.csv"), ("f.csv", "f.csv", "f.csv.2")])
+    def test_each_file_has_an_answer_of_its_own_whatever_their_names(self, hub: Hub, names: tuple[str, ...]):
+        for number, name in enumerate(names):
+            hub.process("hours", hours(f"{number},E1,2026-11-02,8"), name=name)
+            hub.process("hours", f"nonsense {number}", name=f"bad {name}")
+
+        answers = [key for key in hub.keys("hub-out") if "receipt_" in key]
+        assert (len(answers), len(hub.keys("hub-reject"))) == (6, 3)
+
+    def test_a_file_and_its_compressed_sister_have_rejects_of_their_own(self, hub: Hub):
+        hub.process("hours", hours("a,E9,2026-11-02,8"))
+        hub.process("hours", gzip.compress(hours("b,E9,2026-11-02,8").encode()), name="file.csv.gz")
+
+        plain, packed = (hub.receipt(name)["rejects"] for name in ("file.csv", "file.csv.gz"))
+        assert b'"a"' in hub.read("hub-out", plain)
+        assert b'"b"' in hub.read("hub-out", packed)
 
     def test_a_file_that_was_refused_may_come_again_as_it_was(self, hub: Hub):
         hub.process("hours", b"nonsense", name="one.csv")
@@ -137,3 +155,18 @@ class TestReplaced:
         assert objects.head(settings().bucket("hub-in"), "acme/hours/file.csv") is not None
         hub.handle(notification("acme/hours/file.csv"))
         assert [file.rows_accepted for file in hub.files()] == [2, 1]
+
+
+class TestNamesWithABlank:
+    """MySQL compares texts as if padded with blanks: what only looks like a name is another name."""
+
+    @pytest.mark.parametrize(
+        ("partner", "layout", "code"), [("acme ", "hours", "unknown_partner"), ("acme", "hours ", "unknown_layout")]
+    )
+    def test_a_folder_with_a_blank_after_its_name_is_another_folder(
+        self, hub: Hub, partner: str, layout: str, code: str
+    ):
+        file = hub.process(layout, CONTENT, partner=partner)
+
+        assert (file.state, file.reason_code) == ("quarantined", code)
+        assert events(hub) == (0, 0)

@@ -61,7 +61,7 @@ class TestQuarantine:
 
         assert (file.state, file.reason_code) == ("quarantined", "expands_too_far")
 
-    @pytest.mark.usefixtures("data_key")
+    @pytest.mark.usefixtures("aws")
     def test_a_layout_that_wants_a_trailer_gets_one(self, sqlite_database):
         control = {"kind": "trailer", "required": True, "column": "hours"}
         hub = make_hub(sqlite_database, hours_layout(control=control))
@@ -132,7 +132,7 @@ class TestUnusualButFine:
 
         assert (file.state, file.rows_total, file.rows_accepted) == ("processed", 1, 1)
 
-    @pytest.mark.usefixtures("data_key")
+    @pytest.mark.usefixtures("aws")
     def test_cp1252_is_read_where_it_is_declared(self, sqlite_database):
         hub = make_hub(sqlite_database, hours_layout(format={"encoding": "cp1252", "delimiter": ";"}))
         content = "event;id;day;hours;note\na;E1;2026-11-02;8;5 € für Müller\n"
@@ -141,7 +141,7 @@ class TestUnusualButFine:
 
         assert (file.state, file.rows_accepted) == ("processed", 1)
 
-    @pytest.mark.usefixtures("data_key")
+    @pytest.mark.usefixtures("aws")
     def test_another_quote_and_a_tab_are_read_where_they_are_declared(self, sqlite_database):
         hub = make_hub(sqlite_database, hours_layout(format={"delimiter": "\t", "quote": "'"}))
 
@@ -149,7 +149,7 @@ class TestUnusualButFine:
 
         assert (file.state, file.rows_accepted) == ("processed", 1)
 
-    @pytest.mark.usefixtures("data_key")
+    @pytest.mark.usefixtures("aws")
     def test_a_strict_header_is_as_written(self, sqlite_database):
         hub = make_hub(sqlite_database, hours_layout(format={"header": "exact"}))
 

@@ -7,7 +7,7 @@ from chalicelib.points import proof
 from tests.factories.files import Hub, hours, make_hub, people, people_layout, person
 
 
-@pytest.mark.usefixtures("data_key")
+@pytest.mark.usefixtures("aws")
 class TestSnapshot:
     @pytest.fixture
     def hub(self, database) -> Hub:

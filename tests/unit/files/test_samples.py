@@ -41,7 +41,7 @@ def drop(hub: Hub, path: str) -> None:
     hub.process(layout, (SAMPLES / path).read_bytes(), name=name, partner=partner)
 
 
-@pytest.mark.usefixtures("data_key")
+@pytest.mark.usefixtures("aws")
 class TestAuroraAir:
     @pytest.fixture
     def hub(self, database: Database) -> Hub:
@@ -109,7 +109,7 @@ class TestAuroraAir:
         assert (accruals.rows_accepted, accruals.control_in) == (4, 181_000_000)
 
 
-@pytest.mark.usefixtures("data_key")
+@pytest.mark.usefixtures("aws")
 class TestHarborHotels:
     @pytest.fixture
     def hub(self, database: Database) -> Hub:

@@ -69,7 +69,7 @@ class TestSweeper:
         assert received() == []
 
 
-@pytest.mark.usefixtures("data_key")
+@pytest.mark.usefixtures("aws")
 class TestSidecar:
     @pytest.fixture
     def hub(self, database) -> Hub:

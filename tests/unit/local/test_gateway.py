@@ -76,8 +76,17 @@ class TestRouting:
     def test_ignores_a_trailing_slash(self, client: httpx.Client):
         assert client.get("/v1/things/fixed/").json() == {"fixed": True}
 
-    def test_answers_an_unknown_path_as_api_gateway_does(self, client: httpx.Client):
-        assert client.get("/v1/nothing").status_code == 403
+    @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer ilk_secret"}])
+    def test_answers_an_unknown_path_with_a_problem_that_repeats_no_key(
+        self, client: httpx.Client, headers: dict[str, str]
+    ):
+        answer = client.get("/v1/nothing?a=1", headers=headers)
+
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == "not_found"
+        assert "/v1/nothing" in answer.json()["detail"]
+        assert "ilk_" not in answer.text
 
     def test_answers_a_method_that_the_path_lacks(self, client: httpx.Client):
         assert client.delete("/v1/echo").status_code == 405

@@ -13,7 +13,7 @@ from chalicelib.storage.ids import new_ids
 from chalicelib.storage.tables import Big, Blob, Id, Microseconds, metadata
 
 AT = datetime(2026, 1, 31, 23, 59, 59, 123456, tzinfo=UTC)
-ODD = 'tab\there, line\nthere, back\\slash, quote " and \N{SNOWMAN}'
+ODD = 'tab\there, line\nthere, back\\slash, quote " and \N{SNOWMAN}, \0 and \x1e-between-\x1f'
 
 
 @pytest.fixture
