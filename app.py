@@ -1,6 +1,7 @@
 """The composition root: registers blueprints and event handlers, and hands rooms what they need from higher ones.
 
 Every module of a room's ``api`` package has a ``blueprint``; they are found by looking, so none can be forgotten.
+Each Lambda function imports this module and serves one handler: what only event handlers need, they import themselves.
 """
 
 import importlib
@@ -14,9 +15,6 @@ from chalice.app import BaseLambdaEvent, Blueprint, Chalice, CloudWatchEvent, Ra
 
 import chalicelib
 from chalicelib.access import heartbeats
-from chalicelib.deliveries import pump
-from chalicelib.files import intake, sweeper
-from chalicelib.points import balances
 from chalicelib.settings import settings
 from chalicelib.storage.engine import database
 from chalicelib.web import clock, logs, uniform
@@ -45,6 +43,8 @@ for blueprint in _blueprints():
 @app.on_sqs_message(queue=settings().queue("files"), batch_size=1, name="file_intake")
 def file_intake(event: SQSEvent) -> None:
     """Carry on the file that a message names."""
+    from chalicelib.files import intake
+
     for record in event:
         with logs.correlated(logs.correlation_of(record.to_dict()["messageId"])):
             intake.handle(database(), json.loads(record.body), clock=clock.now, remaining_s=_remaining_s(event))
@@ -66,11 +66,16 @@ def outbox_pump(event: CloudWatchEvent) -> None:
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="intake_sweeper")
 def intake_sweeper(_event: CloudWatchEvent) -> None:
     """Queue again what an event lost."""
+    from chalicelib.files import sweeper
+
     sweeper.sweep(database(), clock=clock.now)
     _beat("intake_sweeper")
 
 
 def _pump(event: BaseLambdaEvent) -> None:
+    from chalicelib.deliveries import pump
+    from chalicelib.points import balances
+
     readers = {"balance": balances.reader(clock.now)}
     pump.run(database(), readers=readers, clock=clock.now, deadline_s=_remaining_s(event)() - _PUMP_RESERVE_S)
 

@@ -35,7 +35,8 @@ _ROWS_OF: Mapping[str, str] = {
 #: Written a row at a time, so not worth loading: the file itself, its audit line and the house account.
 _SINGLE = frozenset({"inbound_file", "audit_event"})
 WRITTEN = tuple(_ROWS_OF)
-_FIRST_SEEN = """CREATE TEMPORARY TABLE first_seen (account_id BINARY(16) PRIMARY KEY, row_no INT NOT NULL, KEY (row_no))
+_FIRST_SEEN = """CREATE TEMPORARY TABLE first_seen (account_id BINARY(16) PRIMARY KEY, row_no INT NOT NULL,
+ KEY (row_no))
  SELECT account_id, MIN(row_no) AS row_no FROM accrual_event GROUP BY account_id"""
 
 
@@ -78,7 +79,7 @@ def dump(world: World, folder: Path, *, rows: int, slice_rows: int) -> list[dict
                 path.unlink(missing_ok=True)
                 source = _ROWS_OF[name].format(first=first, last=first + slice_rows - 1)
                 columns = ", ".join(f"t.`{column}`" for column in _columns(name))
-                cursor.execute(f"SELECT {columns} INTO OUTFILE '{path}' CHARACTER SET binary {source}")  # noqa: S608 - ours
+                cursor.execute(f"SELECT {columns} INTO OUTFILE '{path}' CHARACTER SET binary {source}")
             slices.append(files)
     return slices
 

@@ -44,8 +44,9 @@ class Series:
     profile: list[str] = field(default_factory=list)
 
     def figures(self) -> dict[str, float]:
-        """Medians over the rounds. ``cpu_ratio`` compares CPU seconds of client and server together: it does not
-        change when other programs keep the machine busy.
+        """Medians over the rounds.
+
+        ``cpu_ratio`` compares CPU seconds of client and server together: other programs do not change it.
         """
         pairs = list(zip(self.load_s, self.seconds, strict=True))
         return {
@@ -93,7 +94,7 @@ def _measure(args: argparse.Namespace, on: Machine, folder: Path, rows: int) -> 
         plain = world.build(on, "plain", members_count=rows // ROWS_PER_EMPLOYEE, with_cap=False)
         found["by_employee, no cap"] = _series(args, plain, folder, rows, "by_employee", rounds=1)
     small = _series(args, capped, folder, rows // 4, "shuffled", rounds=1)
-    profiled = _profiled(args, capped, rows)
+    profiled = _profiled(capped, rows)
     tables = {name: series.figures() for name, series in found.items()}
     report.show(args, f"Intake of {rows:,} rows on MariaDB", _turned(tables))
     main_series = found["shuffled"]
@@ -157,7 +158,7 @@ def _series(args: argparse.Namespace, on: World, folder: Path, rows: int, order:
     return series
 
 
-def _profiled(args: argparse.Namespace, on: World, rows: int) -> list[str]:
+def _profiled(on: World, rows: int) -> list[str]:
     file = intake_file.timesheet(on.employees[: min(rows, _ROWS_QUICK) // ROWS_PER_EMPLOYEE], "shuffled")
     finished.empty(on)
     told = _take_in(on, file, "profiled.csv", profile=True)

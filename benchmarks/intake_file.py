@@ -47,10 +47,10 @@ def timesheet(employees: Sequence[str], order: Order) -> Timesheet:
     for number, (employee, day, amount) in enumerate(facts):
         worked = f"{day.month}/{day.day}/{day.year}"
         hours = f"{amount // 100}.{amount % 100:02}"
-        pay_type = "Regular"
+        pay_type, named = "Regular", employee
         odd = number % _ODD_EVERY
         if odd == 50:
-            employee = f"X{employee}"
+            named = f"X{employee}"
             rejected += 1
         elif odd == 100:
             hours = "n/a"
@@ -59,6 +59,6 @@ def timesheet(employees: Sequence[str], order: Order) -> Timesheet:
             pay_type = "Unpaid Leave"
             ignored += 1
         hundredths += 0 if odd == 100 else amount
-        lines.append(f"{employee},{worked},{pay_type},{hours},11/15/2026,SEA,")
+        lines.append(f"{named},{worked},{pay_type},{hours},11/15/2026,SEA,")
     lines.append(f"#TRAILER,{len(facts)},{hundredths // 100}.{hundredths % 100:02}\n")
     return Timesheet("\n".join(lines).encode(), len(facts), rejected, ignored)

@@ -117,7 +117,7 @@ def _apply_next(holding: Holding, work: Work, left: Iterator[Line]) -> bool:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Let nobody look for reference cycles: rows make none, and looking at thousands costs a fifth of a slice's time."""
+    """Let nobody look for reference cycles: rows make none, and looking costs a fifth of a slice's time."""
     running = gc.isenabled()
     gc.disable()
     try:

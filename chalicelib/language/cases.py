@@ -9,9 +9,8 @@ from chalicelib.errors import Fault
 from chalicelib.language.declarations import Keys
 from chalicelib.language.declared import Aggregate, Declared, DeclaredOutput
 from chalicelib.language.faults import DecisionRefused, InputRefused, Refusal, Report, at
-from chalicelib.language.kinds import CodeTables, Value
+from chalicelib.language.kinds import CodeTables, Value, json_value
 from chalicelib.language.reading import InputReader, iso_date
-from chalicelib.language.tree import json_value
 
 # Keys of ``expect`` that say something else than an output's value; no output may have these names.
 REFUSED, APPLIES = "refused", "applies"

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.language.bounds import examine
-from chalicelib.language.build import Built, Parts, build
 from chalicelib.language.cases import APPLIES, REFUSED, read_cases
 from chalicelib.language.compiled import Compiled
 from chalicelib.language.declarations import Keys, declared_aggregate, declared_input
@@ -14,7 +13,9 @@ from chalicelib.language.declared import Aggregate, Declared
 from chalicelib.language.faults import Refusal, Report, at
 from chalicelib.language.kinds import Value
 from chalicelib.language.reading import iso_date
-from chalicelib.language.tree import facts_read
+
+if TYPE_CHECKING:
+    from chalicelib.language.build import Built
 
 KINDS = ("accrual", "enrolment", "eligibility", "validation", "mapping")
 _METADATA = (
@@ -27,6 +28,8 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 def compile_ruleset(document: Mapping[str, Any]) -> Compiled:
     """Check and compile a ruleset; raises ``RuleRefused`` with every fault found."""
+    from chalicelib.language.build import Parts, build
+
     report = Report()
     examine(document, "", report)
     keys = Keys(document, "", report, _RULESET_KEYS)
@@ -74,6 +77,8 @@ def compile_fields(
     A row for which ``ignore_when`` holds is decided as None. Pointers start with ``pointer``, followed by ``columns``,
     ``fields``, ``let``, ``ignore_when`` or ``tables``.
     """
+    from chalicelib.language.build import Parts, build
+
     report = Report()
     parts = {"columns": columns, "fields": fields, "let": let, "ignore_when": ignore_when, "tables": tables}
     examine(parts, pointer, report)
@@ -111,6 +116,8 @@ def compile_expression(
     Raises ``RuleRefused``; the function raises ``DecisionRefused`` for a record without an answer. Pointers into the
     expression start with ``pointer``, pointers into ``inputs`` with ``pointer`` and ``inputs``.
     """
+    from chalicelib.language.build import Parts, build
+
     report = Report()
     examine(expr, pointer, report)
     examine(inputs, at(pointer, "inputs"), report)
@@ -142,8 +149,10 @@ def _inputs(raw: Mapping[str, Any], pointer: str, report: Report, *, column: boo
 
 
 def _compiled(
-    built: Built, inputs: Mapping[str, Declared], aggregates: Mapping[str, Aggregate], cases: tuple[Any, ...] = ()
+    built: "Built", inputs: Mapping[str, Declared], aggregates: Mapping[str, Aggregate], cases: tuple[Any, ...] = ()
 ) -> Compiled:
+    from chalicelib.language.tree import facts_read
+
     program = built.program
     outputs = {
         name: declared.reading(

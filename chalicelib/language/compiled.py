@@ -3,20 +3,18 @@
 from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Broken, Fault
 from chalicelib.language.cases import Case, CaseResult, run_case
 from chalicelib.language.declared import Aggregate, Declared, DeclaredOutput
-from chalicelib.language.emit import source
-from chalicelib.language.faults import DecisionRefused
-from chalicelib.language.interpret import Interpreter, Outcome
-from chalicelib.language.kinds import CodeTables, Value
-from chalicelib.language.load import load
-from chalicelib.language.lower import ENTRY, FAILURES, lower
-from chalicelib.language.needs import Needs
+from chalicelib.language.faults import FAILURES, DecisionRefused
+from chalicelib.language.kinds import CodeTables, Value, json_value
 from chalicelib.language.reading import InputReader
-from chalicelib.language.tree import Program, json_value
+
+if TYPE_CHECKING:
+    from chalicelib.language.interpret import Outcome
+    from chalicelib.language.tree import Program
 
 NO_CODE_TABLES: CodeTables = MappingProxyType({})
 
@@ -26,7 +24,7 @@ class Compiled:
 
     def __init__(
         self,
-        program: Program,
+        program: "Program",
         *,
         inputs: Mapping[str, Declared],
         outputs: Mapping[str, DeclaredOutput],
@@ -34,6 +32,11 @@ class Compiled:
         code_tables: frozenset[str],
         cases: tuple[Case, ...] = (),
     ) -> None:
+        from chalicelib.language.emit import source
+        from chalicelib.language.load import load
+        from chalicelib.language.lower import ENTRY, lower
+        from chalicelib.language.needs import Needs
+
         self.inputs = MappingProxyType(dict(inputs))
         self.outputs = MappingProxyType(dict(outputs))
         self.aggregates = MappingProxyType(dict(aggregates))
@@ -101,5 +104,7 @@ class Compiled:
         """Run the cases of the rule file, in order."""
         return [run_case(self, case) for case in self.cases]
 
-    def _interpret(self, facts: Mapping[str, Value], as_of: date, code_tables: CodeTables) -> Outcome:
+    def _interpret(self, facts: Mapping[str, Value], as_of: date, code_tables: CodeTables) -> "Outcome":
+        from chalicelib.language.interpret import Interpreter
+
         return Interpreter(self._program, self._needs, facts, as_of, code_tables).run()

@@ -5,7 +5,6 @@ Every rule fault carries a JSON Pointer, what was expected, what was found and, 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import islice
 
 from chalicelib.errors import Fault, InvalidInput, Unprocessable
@@ -66,6 +65,10 @@ class Refusal(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+#: What compiled code may raise for a record that has no answer.
+FAILURES = (Refusal, KeyError, ArithmeticError)
 
 
 class Report:
@@ -160,6 +163,8 @@ def nearest(name: object, known: Iterable[str]) -> str | None:
     """``did you mean …?`` for a misspelt name, or None."""
     if not isinstance(name, str) or len(name) > NAME_LENGTH_MAX:
         return None
+    from difflib import get_close_matches
+
     alike = (one for one in known if abs(len(one) - len(name)) <= LENGTHS_APART_MAX)
     matches = get_close_matches(name, list(islice(alike, CANDIDATES_MAX)), n=1, cutoff=0.6)
     return f"did you mean `{matches[0]}`?" if matches else None

@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.errors import Fault
 from chalicelib.language.check import HIT
 from chalicelib.language.faults import Refusal, clip
-from chalicelib.language.kinds import CodeTables, Value
+from chalicelib.language.kinds import CodeTables, Value, json_value
 from chalicelib.language.needs import Needs
 from chalicelib.language.rounding import arithmetic_refusal
 from chalicelib.language.tree import (
@@ -30,7 +30,6 @@ from chalicelib.language.tree import (
     Sequence,
     Shared,
     facts_read,
-    json_value,
 )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Value: TypeAlias = bool | int | Decimal | str | date | list["Value"] | dict[str, "Value"] | None
 # Table -> code -> value, already resolved by the caller to the entries in force on the day of the decision.
@@ -114,3 +114,17 @@ def _unified_lists(left: Type, right: Type, *, nullable: bool) -> Type | None:
         return None
     item = unified(left.item, right.item)
     return None if item is None else Type(Kind.LIST, nullable, item=item)
+
+
+def json_value(value: Any) -> Any:  # noqa: ANN401 - any typed value to any JSON value
+    """A typed value as JSON shows it: decimals as text at their scale, dates in ISO 8601."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case dict():
+            return {key: json_value(item) for key, item in value.items()}
+        case list() | tuple():
+            return [json_value(item) for item in value]
+        case set() | frozenset():
+            return sorted((json_value(item) for item in value), key=str)
+    return value.isoformat() if hasattr(value, "isoformat") else format(value, "f")

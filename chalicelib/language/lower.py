@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from chalicelib.language import code
 from chalicelib.language.code import Bound, Expr, Local, Routine, Stmt
-from chalicelib.language.faults import Refusal
+from chalicelib.language.faults import FAILURES, Refusal
 from chalicelib.language.lower_tables import index_of, routine_of
 from chalicelib.language.needs import Needs
 from chalicelib.language.tree import (
@@ -35,8 +35,6 @@ from chalicelib.language.tree import (
 )
 
 ENTRY = "decide_0"
-# What generated code may raise for a record that has no answer.
-FAILURES = (Refusal, KeyError, ArithmeticError)
 # Levels of the typed tree between two values that are put into variables; each is at most two parentheses.
 EXPRESSION_LEVELS_MAX = 16
 # Nested blocks before a branch becomes a routine; CPython allows 100 levels of indentation.

@@ -189,17 +189,3 @@ def facts_read(node: Node, shared: Mapping[str, Node]) -> tuple[str, ...]:
         else:
             pending.extend(reversed(children(current)))
     return tuple(found)
-
-
-def json_value(value: Any) -> Any:  # noqa: ANN401 - any typed value to any JSON value
-    """A typed value as JSON shows it: decimals as text at their scale, dates in ISO 8601."""
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case dict():
-            return {key: json_value(item) for key, item in value.items()}
-        case list() | tuple():
-            return [json_value(item) for item in value]
-        case set() | frozenset():
-            return sorted((json_value(item) for item in value), key=str)
-    return value.isoformat() if hasattr(value, "isoformat") else format(value, "f")

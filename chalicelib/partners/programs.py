@@ -15,7 +15,7 @@ from chalicelib.access.caller import Caller
 from chalicelib.errors import Conflict, InvalidInput
 from chalicelib.language import parse_json
 from chalicelib.language.faults import Refusal
-from chalicelib.language.operators.dates import add_months
+from chalicelib.language.months import add_months
 from chalicelib.partners.models import program as table
 from chalicelib.rules import canonical
 from chalicelib.storage import bulk

@@ -1,18 +1,15 @@
-"""Dates. The month-end rule, everywhere: a day that the month does not have becomes the month's last.
-
-So 31 January plus one month is 28 or 29 February, and from 31 January to 28 February of a common year is one month.
-"""
+"""Operators on dates: read and shown by a format, moved, compared, taken apart."""
 
 import re
-from calendar import monthrange
 from collections.abc import Callable
-from datetime import MAXYEAR, MINYEAR, date, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
 from chalicelib.language.check import Checker, Narrowed, Operator, wrong
 from chalicelib.language.faults import Refusal
 from chalicelib.language.kinds import DATE, INTEGER, TEXT, Kind
 from chalicelib.language.memo import Memo
+from chalicelib.language.months import add_months, months_between, years_between
 from chalicelib.language.operators.logic import unknown
 from chalicelib.language.operators.strict import strict
 from chalicelib.language.parse import Call, Tree
@@ -22,33 +19,6 @@ _DATE = (Kind.DATE,)
 _TOKENS = re.compile(r"YYYY|MM|M|DD|D|[-/. ,]")
 _PATTERNS = {"YYYY": "([0-9]{4})", "MM": "([0-9]{2})", "M": "([0-9]{1,2})", "DD": "([0-9]{2})", "D": "([0-9]{1,2})"}
 FORMAT_WORDS = 'a date format of YYYY, MM or M, DD or D and - / . , or a blank, like "M/D/YYYY"'
-
-
-def months_between(start: date, end: date) -> int:
-    """Whole months from ``start`` to ``end``: the most that can be added to ``start`` without passing ``end``.
-
-    Negative when ``end`` is earlier.
-    """
-    if end < start:
-        return -months_between(end, start)
-    months = (end.year - start.year) * 12 + end.month - start.month
-    if end.day < start.day and end.day != monthrange(end.year, end.month)[1]:
-        months -= 1
-    return months
-
-
-def years_between(start: date, end: date) -> int:
-    """Whole years from ``start`` to ``end``; negative when ``end`` is earlier. 29 February falls on the 28th."""
-    months = months_between(start, end)
-    return months // 12 if months >= 0 else -(-months // 12)
-
-
-def add_months(day: date, months: int) -> date:
-    """``day`` moved by ``months``, on the month's last day where it has no such day; raises ``Refusal``."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    if not MINYEAR <= year <= MAXYEAR:
-        raise Refusal("date_out_of_range", "the date lies outside the years 1 to 9999")
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _add_years(day: date, years: int) -> date:

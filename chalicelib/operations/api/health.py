@@ -10,7 +10,7 @@ from chalicelib.access.scopes import Scope
 from chalicelib.errors import Fault, NotAuthenticated, Unavailable
 from chalicelib.operations import readiness
 from chalicelib.settings import settings
-from chalicelib.web import authentication, openapi
+from chalicelib.web import authentication
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.registry import ENDPOINTS, Open
@@ -77,6 +77,8 @@ def openapi_document(call: Call) -> dict[str, Any]:
 
 @lru_cache(maxsize=32)
 def _document(scopes: frozenset[Scope] | None) -> dict[str, Any]:
+    from chalicelib.web import openapi
+
     return openapi.document(
         ENDPOINTS.values(), title="Interline", version=API_VERSION, server=settings().public_url, scopes=scopes
     )

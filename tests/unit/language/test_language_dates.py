@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.language import DecisionRefused
 from chalicelib.language.memo import ENTRIES_MAX, Memo
-from chalicelib.language.operators.dates import add_months, months_between
+from chalicelib.language.months import add_months, months_between
 from tests.unit.language.conftest import AS_OF, FACTS, rule, var
 
 DATES = st.dates(date(1900, 1, 1), date(2100, 12, 31))

@@ -1,0 +1,55 @@
+"""The files and documents that the README shows do what it says they do."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from chalicelib.language import parse_json
+from chalicelib.partners import onboarding
+from chalicelib.storage.engine import Database
+from tests.factories.files import Hub
+from tests.factories.partners import CALLER
+from tests.factories.rules import LONG_AGO, document
+from tests.unit.files.test_samples import drop, onboard
+
+README = (Path(__file__).parents[3] / "README.md").read_text()
+ROSTER = "aurora-air/roster/roster_2026-11-02.csv"
+
+
+def file_beginning(words: str) -> str:
+    """The one table of the README that begins with these words."""
+    [found] = re.findall(rf"^({re.escape(words)}.*?\n)(?:```|CSV)$", README, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture
+def hub(sqlite_database: Database, aws: None) -> Hub:
+    hub = onboard(sqlite_database, "aurora-air")
+    drop(hub, ROSTER)
+    return hub
+
+
+def test_the_file_of_the_tour_ends_as_the_tour_shows(hub: Hub):
+    file = hub.process("timesheet", file_beginning("Emp ID,"), name="hours.csv", partner="aurora-air")
+
+    receipt = hub.receipt("hours.csv", "timesheet", "aurora-air")
+    assert (file.state, file.rows_accepted, file.rows_rejected) == ("processed", 2, 2)
+    assert Counter(row.code for row in hub.rows("hours.csv")) == {"unknown_member": 1, "bad_date": 1}
+    assert receipt["points_posted"] == "23.25"
+    assert "points posted       23.25" in README
+
+
+def test_the_layout_of_the_recipe_needs_nothing_but_its_code_table(hub: Hub):
+    table, layout = (parse_json(block) for block in re.findall(r"```json\n(.+?)```", README, re.DOTALL))
+    bundle = {"manifest": document("partners/aurora-air"), "code_tables": [table], "layouts": [layout], "rulesets": []}
+    with hub.database.write() as db:
+        onboarding.apply(db, bundle, dry_run=False, caller=CALLER, now=LONG_AGO)
+
+    file = hub.process("crew", file_beginning("STAFF|"), name="crew.csv", partner="aurora-air")
+
+    receipt = hub.receipt("crew.csv", "crew", "aurora-air")
+    assert (file.state, file.rows_accepted, file.rows_ignored) == ("processed", 3, 1)
+    assert receipt["points_posted"] == "28.50"
+    assert "points posted       28.50" in README
