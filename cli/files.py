@@ -24,6 +24,7 @@ _NOTICED_S = 90.0
 _FINISHED_S = 3600.0
 _SAME_SECOND = timedelta(seconds=2)
 _UNREGISTERED_S = 5.0
+_SILENT_S = 20.0
 _SIDECAR = ".ctl"
 _NAME_WIDTH_MIN = 22
 _STATUS_WIDTH_MIN = 11
@@ -96,10 +97,17 @@ class Inbox:
 
     def follow(self, drop: Drop, seen: Seen | None = None) -> Finished:
         """Wait for the receipt. Raises NotFound when the hub does not notice the file, Unavailable when it is slow."""
-        begun = time.monotonic()
+        begun = answered = time.monotonic()
         pause_s = _POLL_S
         while time.monotonic() - begun < _FINISHED_S:
-            file = self._arrival(drop, patient=time.monotonic() - begun < _UNREGISTERED_S)
+            try:
+                file = self._arrival(drop, patient=time.monotonic() - begun < _UNREGISTERED_S)
+                answered = time.monotonic()
+            except Unavailable:
+                # The file lies in the inbox: a hub that is being started again goes on with it.
+                if time.monotonic() - answered > _SILENT_S:
+                    raise
+                file = None
             if file is None and time.monotonic() - begun > _NOTICED_S:
                 raise NotFound(
                     f"The hub has not noticed {drop.key}: do its workers run, and is the name not a temporary one?",

@@ -109,17 +109,7 @@ def _decided(db: Connection, file: InboundFile, partner: Partner, reading: Readi
         "header": json.dumps(checked.header, ensure_ascii=False),
         "warnings": json.dumps(checked.warnings, ensure_ascii=False),
     }
-    original = db.execute(
-        select(_COLUMNS.id)
-        .where(
-            _COLUMNS.partner_id == file.partner_id,
-            _COLUMNS.layout_name == file.layout_name,
-            _COLUMNS.sha256 == checked.sha256,
-            _COLUMNS.state == "processed",
-            _COLUMNS.id != file.id,
-        )
-        .order_by(_COLUMNS.arrived_at)
-    ).scalar()
+    original = _same_content(db, file, reading, checked)
     if original is not None:
         return values | _duplicate(original)
     refused = checked.refused or _too_many_absent(db, partner, reading, checked)
@@ -137,6 +127,26 @@ def _decided(db: Connection, file: InboundFile, partner: Partner, reading: Readi
         "control_source": checked.stated.source if checked.stated else None,
         "next_offset": checked.first_row_offset,
     }
+
+
+def _same_content(db: Connection, file: InboundFile, reading: Reading, checked: Checked) -> bytes | None:
+    """The processed file that this one repeats.
+
+    A snapshot that speaks of the day it arrives repeats the latest one only: what was true once may be true again.
+    """
+    processed = select(_COLUMNS.id, _COLUMNS.sha256).where(
+        _COLUMNS.partner_id == file.partner_id,
+        _COLUMNS.layout_name == file.layout_name,
+        _COLUMNS.state == "processed",
+        _COLUMNS.id != file.id,
+    )
+    layout = reading.layout
+    if layout.spec.mode == "snapshot" and not layout.compiled.outputs["effective_date"].columns:
+        latest = db.execute(processed.order_by(_COLUMNS.arrived_at.desc(), _COLUMNS.id.desc()).limit(1)).first()
+        return latest.id if latest is not None and latest.sha256 == checked.sha256 else None
+    return db.execute(
+        processed.where(_COLUMNS.sha256 == checked.sha256).order_by(_COLUMNS.arrived_at).limit(1)
+    ).scalar()
 
 
 def _too_many_absent(db: Connection, partner: Partner, reading: Reading, checked: Checked) -> FileRefused | None:

@@ -47,6 +47,12 @@ def _absences(db: Connection, turn: Turn, partner: Partner, now: datetime) -> di
         )
         return {"warnings": json.dumps(warnings, ensure_ascii=False)}
     terminated = members.terminate_absent(
-        db, partner, file.id, effective_date=reading.day, caller=caller_of(file), now=now
+        db,
+        partner,
+        file.id,
+        effective_date=reading.day,
+        changed_until=file.arrived_at,
+        caller=caller_of(file),
+        now=now,
     )
     return {"rows_absent": terminated}

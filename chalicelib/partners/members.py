@@ -101,13 +101,18 @@ def mark_seen(db: Connection, partner_id: bytes, employee_ids: Collection[str], 
     member_writing.mark_seen(db, [known.id for known in held.values()], file_id)
 
 
-def absent(db: Connection, partner_id: bytes, file_id: bytes, *, on: date | None = None) -> list[str]:
+def absent(
+    db: Connection, partner_id: bytes, file_id: bytes, *, on: date | None = None, changed_until: datetime | None = None
+) -> list[str]:
     """The employee ids, in order, of active members that the snapshot file did not name.
 
     ``on`` is the snapshot's effective date: whom a later row speaks about, or who has left by then, is not among them.
+    Nor is who was hired or changed after ``changed_until``: a snapshot cannot know whom it was too early for.
     """
     unseen = member.c.seen_in.is_(None) | (member.c.seen_in != file_id)
     query = _BY_EMPLOYEE.where(member.c.partner_id == partner_id, member.c.status == "active", unseen)
+    if changed_until is not None:
+        query = query.where(member.c.changed_at <= changed_until)
     if on is not None:
         query = query.where(member.c.effective_date <= on)
     refs = [_ref(row) for row in db.execute(query.order_by(member.c.employee_id))]
@@ -117,13 +122,20 @@ def absent(db: Connection, partner_id: bytes, file_id: bytes, *, on: date | None
 
 
 def terminate_absent(
-    db: Connection, partner: Partner, file_id: bytes, *, effective_date: date, caller: Caller, now: datetime
+    db: Connection,
+    partner: Partner,
+    file_id: bytes,
+    *,
+    effective_date: date,
+    changed_until: datetime | None = None,
+    caller: Caller,
+    now: datetime,
 ) -> int:
     """Terminate the active members that a snapshot file did not name, from its effective date on; how many.
 
-    Calling it again changes nothing.
+    ``changed_until`` is when the file arrived. Calling it again changes nothing.
     """
-    missing = absent(db, partner.id, file_id, on=effective_date)
+    missing = absent(db, partner.id, file_id, on=effective_date, changed_until=changed_until)
     if not missing:
         return 0
     batch = member_writing.Batch(partner, (), (), file_id, caller, now)

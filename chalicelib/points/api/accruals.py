@@ -29,7 +29,7 @@ from chalicelib.points.events import Earner
 from chalicelib.points.history import EventFilter
 from chalicelib.rules import rulesets
 from chalicelib.storage.ids import public_id, raw_id
-from chalicelib.web import pages
+from chalicelib.web import clock, pages
 from chalicelib.web.answers import Answer
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
@@ -76,7 +76,7 @@ def record_accrual(call: Call, body: AccrualBody) -> Answer[AccrualView]:
         if recorded.code == OtherContent.code:
             raise OtherContent(message, faults=faults)
         raise Rejected(message, code=recorded.code, faults=faults)
-    call.after_commit(lambda: wake(now=call.now))
+    call.after_commit(lambda: wake(now=clock.now()))
     return Answer(200 if recorded.outcome == "duplicate" else 201, AccrualView.of(recorded))
 
 
@@ -92,7 +92,7 @@ def record_accruals(call: Call, body: BatchBody) -> BatchView:
         caller=call.caller,
         now=call.now,
     )
-    call.after_commit(lambda: wake(now=call.now))
+    call.after_commit(lambda: wake(now=clock.now()))
     outcomes = [each.outcome for each in recorded]
     return BatchView(
         posted=outcomes.count("posted"),

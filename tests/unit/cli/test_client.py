@@ -1,50 +1,12 @@
 """The command line's HTTP client against a server that answers as a hub does."""
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
 
 import pytest
 
 from chalicelib import errors
 from cli.client import HubClient, segment
-
-
-class Answers(BaseHTTPRequestHandler):
-    """Answers what the test prepared, in order, and keeps what was asked."""
-
-    prepared: ClassVar[list[tuple[int, Any]]] = []
-    asked: ClassVar[list[tuple[str, str, dict[str, str], bytes]]] = []
-
-    def answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        self.asked.append((self.command, self.path, dict(self.headers), body))
-        status, document = self.prepared.pop(0)
-        content = document if isinstance(document, bytes) else json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = do_PUT = answer  # noqa: N815 - the base class's names
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def client() -> Iterator[HubClient]:
-    Answers.prepared.clear()
-    Answers.asked.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        with HubClient(f"http://127.0.0.1:{server.server_address[1]}/", "ilk_a_b") as found:
-            yield found
-        server.shutdown()
-        thread.join()
+from tests.unit.cli.answers import Answers
 
 
 class TestHubClient:

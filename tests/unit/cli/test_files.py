@@ -1,12 +1,16 @@
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from chalicelib.errors import InvalidInput
+from chalicelib.errors import InvalidInput, Unavailable
+from chalicelib.storage import aws as aws_clients
+from cli import files
 from cli.client import HubClient
-from cli.files import Finished, Inbox, _renamed, _sidecars, receipt_list, receipts_table, rejects_table
+from cli.files import Drop, Finished, Inbox, _renamed, _sidecars, receipt_list, receipts_table, rejects_table
 from cli.target import s3_options
+from tests.unit.cli.answers import Answers
 from tests.unit.cli.shown import shown
 
 RECEIPT = {
@@ -76,6 +80,28 @@ class TestInbox:
             nowhere.drop(tmp_path / name, partner="acme", layout="pay")
 
         assert refused.value.code == "name_left_alone"
+
+
+class TestFollow:
+    @pytest.mark.usefixtures("aws")
+    def test_waits_for_a_hub_that_is_being_started_again(self, client: HubClient):
+        done = {"id": "fil_1", "finished_at": "2026-11-22T03:00:00Z", "receipt_key": "acme/pay/receipt.json"}
+        Answers.prepared += [(503, {}), (503, {}), (200, {"items": [done]})]
+        aws_clients.client("s3").put_object(
+            Bucket="hub-out", Key="acme/pay/receipt.json", Body=b'{"status": "processed"}'
+        )
+
+        finished = Inbox(client, {}).follow(Drop("acme/pay/one.csv", frozenset(), datetime.now(UTC)))
+
+        assert finished.receipt == {"status": "processed"}
+
+    @pytest.mark.usefixtures("aws")
+    def test_gives_up_when_the_hub_stays_silent(self, client: HubClient, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(files, "_SILENT_S", 0.0)
+        Answers.prepared.append((503, {}))
+
+        with pytest.raises(Unavailable):
+            Inbox(client, {}).follow(Drop("acme/pay/one.csv", frozenset(), datetime.now(UTC)))
 
 
 class TestTables:

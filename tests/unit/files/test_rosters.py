@@ -1,10 +1,13 @@
 """Snapshots that terminate the absent, and rosters that give refused rows another try."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from chalicelib.partners import members
 from chalicelib.points import proof
-from tests.factories.files import Hub, hours, make_hub, people, people_layout, person
+from tests.factories.files import PEOPLE_HEADER, Hub, hours, make_hub, people, people_layout, person
+from tests.factories.partners import apply_rows, roster_row
 
 
 @pytest.mark.usefixtures("aws")
@@ -58,6 +61,32 @@ class TestSnapshot:
 
         assert file.state == "duplicate"
         assert self.active(hub) == {"E1", "E2", "E3"}
+
+    def test_who_was_hired_after_it_arrived_is_not_absent(self, hub: Hub):
+        message = hub.drop("people", people(person("E1"), person("E2"), person("E3"), person("E4")))
+        with hub.database.write() as db:
+            apply_rows(db, hub.partner, [roster_row("E9")], now=datetime.now(UTC) + timedelta(minutes=5))
+
+        hub.handle(message)
+        hub.drain()
+
+        assert hub.file().state == "processed"
+        assert "E9" in self.active(hub)
+
+    def test_that_is_true_again_after_another_one_is_applied_again(self, database):
+        today = people_layout(mode="snapshot", terminate_share_max="0.5")
+        today["columns"].pop("as_of_day")
+        today["fields"]["effective_date"] = {"expr": {"var": "as_of"}}
+        hub = make_hub(database, today, members=["E1", "E2", "E3", "E4"])
+        everybody = [f"E{number},A,Dolores,Haze,2024-10-01,CREW,US" for number in range(1, 5)]
+        header = PEOPLE_HEADER.removesuffix(",as of")
+        whole, short = ("\n".join([header, *rows]) + "\n" for rows in (everybody, everybody[:3]))
+        for days, content in enumerate([whole, short, whole]):
+            hub.lateness = timedelta(days=days)
+            hub.process("people", content, name=f"day{days}.csv")
+
+        assert [file.state for file in hub.files()] == ["processed"] * 3
+        assert self.active(hub) == {"E1", "E2", "E3", "E4"}
 
 
 class TestAnotherTry:
