@@ -72,8 +72,10 @@ def survives_every_crash(
     assert number > 1
 
 
-#: moto keeps objects in temporary files and leaves them to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile.*:pytest.PytestUnraisableExceptionWarning")
+#: moto keeps objects in temporary files, and a handler that died leaves sockets, to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*(SpooledTemporaryFile|socket).*:pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
 
 
 @pytest.mark.parametrize("mode", ["crash", "dead"])
