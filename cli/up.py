@@ -43,8 +43,11 @@ def up(
             log.quiet = True
             with report.console.status("Starting …"):
                 running = supervisor.start()
+            # Whoever reads that the hub is up finds its rules in force.
+            _apply_rules(report, home, running)
             _announce(report, home, running)
-            _first_start(report, home, running, with_samples=not empty)
+            if not empty:
+                _process_samples(report, home, running)
             log.quiet = False
             supervisor.watch()
         except KeyboardInterrupt:
@@ -61,21 +64,35 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _first_start(report: Report, home: Home, running: Running, *, with_samples: bool) -> None:
-    """Apply `rules/` and process `samples/` once in the life of a home; a start that was cut short does it again."""
-    state = home.state()
-    client = HubClient(running.url, home.admin_key.read_text().strip())
+def _apply_rules(report: Report, home: Home, running: Running) -> None:
+    """Apply `rules/` once in the life of a home; a start that was cut short does it again."""
+    if home.state().get("rules_applied"):
+        return
     try:
-        if not state.get("rules_applied"):
-            with report.console.status("Applying rules/ …"):
-                bundles.apply_all(client, REPOSITORY / "rules", dry_run=False)
-            home.save_state(home.state() | {"rules_applied": True})
-        if with_samples and not state.get("samples_processed"):
-            samples.process(report.console, client, s3_options(running.aws_url), REPOSITORY / "samples")
-            home.save_state(home.state() | {"samples_processed": True})
+        with report.console.status("Applying rules/ …"):
+            bundles.apply_all(_client(home, running), REPOSITORY / "rules", dry_run=False)
     except InterlineError as error:
         # The hub itself is up: it stays so, and the next start tries again.
         show_error(report.console, error)
+    else:
+        home.save_state(home.state() | {"rules_applied": True})
+
+
+def _process_samples(report: Report, home: Home, running: Running) -> None:
+    """Process `samples/` once in the life of a home, when its rules are there."""
+    state = home.state()
+    if state.get("samples_processed") or not state.get("rules_applied"):
+        return
+    try:
+        samples.process(report.console, _client(home, running), s3_options(running.aws_url), REPOSITORY / "samples")
+    except InterlineError as error:
+        show_error(report.console, error)
+    else:
+        home.save_state(home.state() | {"samples_processed": True})
+
+
+def _client(home: Home, running: Running) -> HubClient:
+    return HubClient(running.url, home.admin_key.read_text().strip())
 
 
 def _announce(report: Report, home: Home, running: Running) -> None:
