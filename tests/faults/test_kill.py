@@ -74,7 +74,7 @@ def delivered(hub: Hub, client: HubClient) -> dict[str, Decimal]:
         time.sleep(0.5)
     customers = httpx.get(f"{hub.state['commerce_cloud_url']}/_customers", trust_env=False).json()
     return {
-        each["customerNo"].removeprefix(f"{PARTNER}-"): Decimal(str(each["c_interlinePoints"])) for each in customers
+        each["customerNo"].removeprefix(f"{PARTNER}_"): Decimal(str(each["c_interlinePoints"])) for each in customers
     }
 
 
