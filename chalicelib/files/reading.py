@@ -80,9 +80,12 @@ def _lines(source: IO[bytes], how: Format, pending: list[bytes], *, at_start: bo
     limit = RECORD_BYTES_MAX
     readline = source.readline
     bom = _BOM if at_start and encoding == "utf-8" else b""
+    taken = 0
     while line := readline(limit + 1):
         pending.append(line)
-        if len(line) > limit or (len(pending) > 1 and sum(map(len, pending)) > limit):
+        # The first line of a record is alone; a record of thousands of short lines must not be summed at each of them.
+        taken = len(line) if len(pending) == 1 else taken + len(line)
+        if taken > limit:
             raise FileRefused(
                 "row_too_long",
                 f"A row is longer than {limit} bytes: a quote is not closed, or this is not a table with line feeds.",

@@ -62,12 +62,12 @@ class Draft:
 
 
 def builds_on_state(held: Held, said: Sequence[Entry]) -> bool:
-    """Whether the state in force is enough to judge the rows: all are newer, and nothing is foreseen yet."""
-    return held.next_effective_date is None and all(
-        entry.effective_date > held.effective_date
-        and (entry.term_date is None or entry.term_date >= held.effective_date)
-        for entry in said
-    )
+    """Whether the state in force is enough to judge the rows: employed, all rows newer, and nothing foreseen yet."""
+    if held.status != "active" or held.next_effective_date is not None:
+        return False
+    # A hire may be told before the first day: whether that day has come is what the state does not say.
+    begun = max(held.effective_date, held.hire_date)
+    return all(entry.effective_date > begun and (entry.term_date is None or entry.term_date >= begun) for entry in said)
 
 
 def draft_new(member_id: bytes, employee_id: str, said: Sequence[Entry], *, today: date) -> Draft:
@@ -83,17 +83,16 @@ def draft_new(member_id: bytes, employee_id: str, said: Sequence[Entry], *, toda
 
 
 def draft_on_state(held: Held, said: Sequence[Entry], *, today: date) -> Draft:
-    """The draft of a member whose state in force precedes every row (``builds_on_state``)."""
+    """The draft of an employed member whose state in force precedes every row (``builds_on_state``)."""
     draft = Draft(held.id, held.employee_id, held)
     state = held.entry()
     live: dict[date, Entry] = {}
     _take(draft, live, said)
-    left = held.term_date if held.status == "terminated" else None
-    since = None if held.status == "terminated" else Span(held.effective_date, None, state)
+    since = Span(held.effective_date, None, state)
     entries = _in_order(live)
-    draft.course = spans(entries, since=since, left=left)
-    draft.since = first_difference([] if since is None else [since], draft.course)
-    draft.standing = standing([state, *entries], draft.course, today, left=left)
+    draft.course = spans(entries, since=since)
+    draft.since = first_difference([since], draft.course)
+    draft.standing = standing([state, *entries], draft.course, today)
     return draft
 
 

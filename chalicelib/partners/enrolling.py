@@ -15,7 +15,7 @@ from chalicelib.storage import bulk
 def enrol_members(db: Connection, program: Program, *, since: date, now: datetime) -> int:
     """Let the program's rule decide from ``since`` on about every member of its partner; how many periods changed.
 
-    Members are locked a thousand at a time, in the order of their employee ids.
+    Members are locked a chunk at a time, in the order of their employee ids.
     """
     changed = 0
     last = ""

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit
@@ -53,28 +53,11 @@ class Enrolment:
     source: Literal["rule", "api"]
 
 
-def in_force(
-    db: Connection, program_ids: Collection[bytes], member_ids: Collection[bytes]
-) -> dict[tuple[bytes, bytes], list[tuple[date, date | None]]]:
-    """The periods of each (program, member) that has any, in order; the second date is inclusive, None is open."""
-    found: dict[tuple[bytes, bytes], list[tuple[date, date | None]]] = {}
-    programs = sorted(set(program_ids))
-    for chunk in bulk.in_chunks(sorted(set(member_ids))):
-        rows = db.execute(
-            select(table.c.program_id, table.c.member_id, table.c.valid_from, table.c.valid_to)
-            .where(table.c.member_id.in_(chunk), table.c.program_id.in_(programs), _not_void())
-            .order_by(table.c.member_id, table.c.program_id, table.c.valid_from)
-        )
-        for program_id, member_id, since, until in rows:
-            found.setdefault((program_id, member_id), []).append((since, until))
-    return found
-
-
 def of_members(db: Connection, member_ids: Collection[bytes]) -> dict[bytes, list[Enrolment]]:
     """Every enrolment of up to a page of members, by member, oldest first."""
     rows = db.execute(
         select(*(table.c[name] for name in Enrolment.__slots__))
-        .where(table.c.member_id.in_(sorted(set(member_ids))), _not_void())
+        .where(table.c.member_id.in_(sorted(set(member_ids))), not_void())
         .order_by(table.c.member_id, table.c.valid_from)
     )
     found: dict[bytes, list[Enrolment]] = {}
@@ -273,5 +256,6 @@ def _set(db: Connection, enrolment_id: bytes, values: Mapping[str, Any], now: da
     db.execute(update(table).where(table.c.id == enrolment_id).values(**values, changed_at=now))
 
 
-def _not_void() -> Any:  # noqa: ANN401 - a condition
+def not_void() -> ColumnElement[bool]:
+    """The condition that a period has at least one day: the others were taken back."""
     return (table.c.valid_to.is_(None)) | (table.c.valid_to >= table.c.valid_from)

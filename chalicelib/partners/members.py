@@ -180,7 +180,7 @@ def by_employee_on(
 ) -> dict[tuple[str, date], MemberRef]:
     """The known members among (employee id, date), with the facts that were in force on that date.
 
-    Costs one query per thousand employees when the facts of today hold on the dates, two when some are older.
+    Costs one query per chunk of employees when the facts of today hold on the dates, two when some are older.
     """
     pairs = list(wanted)
     known = by_employee(db, partner_id, [employee_id for employee_id, _ in pairs])

@@ -210,15 +210,14 @@ def _plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def spans(entries: Iterable[Entry], *, since: Span | None = None, left: date | None = None) -> list[Span]:
+def spans(entries: Iterable[Entry], *, since: Span | None = None) -> list[Span]:
     """The days of employment that follow from a member's live entries, ordered by effective date.
 
-    When the entries are not all there are, what precedes them is given: ``since`` is the open span before the first
-    of them, or ``left`` the last day of employment of somebody who has left.
+    When the entries are not all there are, ``since`` is the open span before the first of them.
     """
     found: list[Span] = [] if since is None else [since]
-    last_day = left
-    first = since is None and left is None
+    last_day: date | None = None
+    first = since is None
     for entry in entries:
         start = entry.effective_date
         if first:
@@ -275,18 +274,15 @@ class Standing(NamedTuple):
     next_date: date | None
 
 
-def standing(entries: Sequence[Entry], course: Sequence[Span], on: date, *, left: date | None = None) -> Standing:
-    """How a member with these live entries stands on a day; before the first entry, as the first says.
-
-    ``left`` is the last day of an employment that ended before the course begins.
-    """
+def standing(entries: Sequence[Entry], course: Sequence[Span], on: date) -> Standing:
+    """How a member with these live entries stands on a day; before the first entry, as the first says."""
     in_force = entries[0]
     for entry in entries:
         if entry.effective_date <= on:
             in_force = entry
     ahead = [entry.effective_date for entry in entries if entry.effective_date > on]
     status: Literal["active", "terminated"] = "terminated"
-    last_day = left
+    last_day = _left_without_a_day(entries, on)
     for span in course:
         if span.since > on:
             ahead.append(span.since)
@@ -302,6 +298,12 @@ def standing(entries: Sequence[Entry], course: Sequence[Span], on: date, *, left
     if status == "terminated" and last_day is None:
         last_day = in_force.term_date or in_force.effective_date - _DAY
     return Standing(status, in_force, last_day, min(ahead, default=None))
+
+
+def _left_without_a_day(entries: Sequence[Entry], on: date) -> date | None:
+    """The last day by the last termination before ``on``: all there is of an employment that ended before it began."""
+    stated = [entry.last_day for entry in entries if entry.action == "terminate" and entry.effective_date <= on]
+    return stated[-1] if stated and stated[-1] < on else None
 
 
 def intervals(course: Sequence[Span], holds: Callable[[Entry], bool], *, since: date) -> list[tuple[date, date | None]]:

@@ -89,9 +89,11 @@ def lock_members(
     missing = sorted(owners.keys() - locked.keys())
     if not missing:
         return locked
-    rows = [_row(partner_id, owners[key][0], MEMBER, owners[key][1], now) for key in missing]
-    rows += [_row(partner_id, program_id, "issuance", HOUSE, now) for program_id in {owners[key][0] for key in missing}]
-    insert_missing(db, rows)
+    # Apart, since the issuance account is nearly always there: the members' are then all new and need no second look.
+    insert_missing(
+        db, [_row(partner_id, of_program, "issuance", HOUSE, now) for of_program in {owners[key][0] for key in missing}]
+    )
+    insert_missing(db, [_row(partner_id, owners[key][0], MEMBER, owners[key][1], now) for key in missing])
     # Those that another writer opened in the meantime are committed by now, and not ours: lock them like the rest.
     return locked | _lock_existing(db, partner_id, owners, missing)
 

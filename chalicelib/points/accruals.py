@@ -111,11 +111,9 @@ def _decide_and_post(db: Connection, batch: _Batch, questions: Sequence[Question
         for aggregate in version.compiled.aggregates.values()
     }
     # Events are most likely new, and the unique key says so when they are written: no statement is spent before. Only
-    # sums must not count an event of ours that is stored already, or that another writer stores in the meantime: so
-    # such a batch looks first, writes behind a savepoint, and is decided anew when it was overtaken.
+    # sums must not count an event that is stored already, or that another writer stores in the meantime: so a batch
+    # that sums writes behind a savepoint, and is decided anew, knowing of them, when some were.
     summing = bool(periods) and len(questions) > 1
-    if summing:
-        _answer_stored(db, batch, [question.at for question in questions])
     for _ in range(_PASSES_MAX):
         asked = [question for question in questions if question.at not in batch.outcomes]
         days = [(question.account_id, question.event["event_date"]) for question in asked]

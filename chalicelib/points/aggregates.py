@@ -33,21 +33,29 @@ _EARNED = (
 
 
 class PeriodTotals:
-    """Minor units earned so far, by account, kind of period and period."""
+    """Minor units earned so far, by kind of period, period and account."""
 
-    def __init__(self, periods: Sequence[str], sums: Mapping[tuple[bytes, str, date], int] | None = None) -> None:
-        self._starts = [(period, _STARTS[period]) for period in periods]
+    def __init__(self, kinds: Sequence[str], sums: Mapping[tuple[str, date], dict[bytes, int]] | None = None) -> None:
+        self._kinds = kinds
         self._sums = dict(sums or {})
+        #: Day -> kind of period -> the sums of the period around the day.
+        self._around: dict[date, dict[str, dict[bytes, int]]] = {}
 
-    def of(self, account_id: bytes, period: str, day: date) -> int:
+    def of(self, account_id: bytes, kind: str, day: date) -> int:
         """What the account earned in the period around ``day``, in minor units."""
-        return self._sums.get((account_id, period, _STARTS[period](day)), 0)
+        return self._on(day)[kind].get(account_id, 0)
 
     def add(self, account_id: bytes, day: date, points_minor: int) -> None:
         """Count an accepted event."""
-        for period, start in self._starts:
-            key = (account_id, period, start(day))
-            self._sums[key] = self._sums.get(key, 0) + points_minor
+        for sums in self._on(day).values():
+            sums[account_id] = sums.get(account_id, 0) + points_minor
+
+    def _on(self, day: date) -> dict[str, dict[bytes, int]]:
+        known = self._around.get(day)
+        if known is None:
+            known = {kind: self._sums.setdefault((kind, _STARTS[kind](day)), {}) for kind in self._kinds}
+            self._around[day] = known
+        return known
 
 
 def read(db: Connection, wanted: Sequence[tuple[bytes, date]], periods: Sequence[str]) -> PeriodTotals:
@@ -57,17 +65,20 @@ def read(db: Connection, wanted: Sequence[tuple[bytes, date]], periods: Sequence
     """
     kinds = sorted(set(periods))
     # One statement a period, which sums in the database: a file brings one or two periods and many days.
+    on_day: dict[date, set[bytes]] = {}
+    for account_id, day in wanted if kinds else ():
+        on_day.setdefault(day, set()).add(account_id)
     accounts: dict[tuple[str, date], set[bytes]] = {}
     for kind in kinds:
-        start = _STARTS[kind]
-        for account_id, day in wanted:
-            accounts.setdefault((kind, start(day)), set()).add(account_id)
-    sums: dict[tuple[bytes, str, date], int] = {}
+        for day, ids in on_day.items():
+            accounts.setdefault((kind, _STARTS[kind](day)), set()).update(ids)
+    sums: dict[tuple[str, date], dict[bytes, int]] = {}
     for (kind, first), ids in accounts.items():
         last = _last_day(first, _MONTHS[kind])
+        earned = sums[kind, first] = {}
         for chunk in bulk.in_chunks(sorted(ids)):
             for account_id, points_minor in db.execute(_EARNED, {"accounts": chunk, "first": first, "last": last}):
-                sums[account_id, kind, first] = int(points_minor)
+                earned[account_id] = int(points_minor)
     return PeriodTotals(kinds, sums)
 
 

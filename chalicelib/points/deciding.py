@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Context, Decimal
 from json import JSONEncoder, loads
-from typing import Any, Final, NamedTuple
+from json.encoder import encode_basestring as _quoted
+from typing import Final, NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -144,15 +145,15 @@ def decide(bench: Bench, question: Question) -> Decision:
     compiled = version.compiled
     inputs = compiled.read({name: source(event, member) for name, source in way.sources})
     day = event["event_date"]
-    proof: dict[str, Any] = {"inputs": {name: _json(value) for name, value in inputs.items()}}
+    proof = ['{"inputs":', _object(inputs)]
     given: dict[str, Value] = inputs
     if way.aggregates:
         totals = bench.totals
-        sums = {
+        sums: dict[str, Value] = {
             name: Decimal(totals.of(account_id, period, day)).scaleb(-program.scale, _EXACT)
             for name, period in way.aggregates
         }
-        proof["aggregates"] = {name: format(value, "f") for name, value in sums.items()}
+        proof += ',"aggregates":', _object(sums)
         given = {**inputs, **sums}
     tables: Mapping[str, _Recording] = {}
     if way.code_tables:
@@ -160,14 +161,15 @@ def decide(bench: Bench, question: Question) -> Decision:
         tables = {name: _Recording(entries.get(name, {})) for name in way.code_tables}
     outputs = compiled.decide(given, as_of=day, code_tables=tables)
     if tables:
-        proof["lookups"] = {name: recording.asked for name, recording in tables.items()}
-    proof["event"] = {
-        name: _json(value)
+        proof += ',"lookups":', _object({name: recording.asked for name, recording in tables.items()})
+    said = {
+        name: value
         for name in way.kept
         if (value := event[name]) is not None  # type: ignore[literal-required]  # the names are NewAccrual's
     }
+    proof += ',"event":', _object(said), "}"
     points = None if outputs is None else to_minor(outputs[POINTS], program.scale)
-    return Decision(points, _encode(proof))
+    return Decision(points, "".join(proof))
 
 
 def refused(question: Question, refusal: InputRefused | DecisionRefused | PointsRefused) -> Recorded:
@@ -245,9 +247,18 @@ def _way(version: LiveVersion) -> _Way:
     )
 
 
-def _json(value: object) -> object:
+def _object(values: Mapping[str, object]) -> str:
+    """The values as a JSON object; the general encoder takes three times as long, for every event of every file."""
+    return "{" + ",".join([f"{_quoted(name)}:{_json(value)}" for name, value in values.items()]) + "}"
+
+
+def _json(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return _quoted(value)
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return f'"{value:f}"'
     if isinstance(value, date):
-        return value.isoformat()
-    return value
+        return f'"{value.isoformat()}"'
+    return _encode(value)

@@ -76,7 +76,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     )
     with op.batch_alter_table("accrual_event", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_accrual_event_account_id_event_date"), ["account_id", "event_date"], unique=False
+            batch_op.f("ix_accrual_event_account_id_event_date_points_minor"),
+            ["account_id", "event_date", "points_minor"],
+            unique=False,
         )
         batch_op.create_index(batch_op.f("ix_accrual_event_partner_id_seq"), ["partner_id", "seq"], unique=False)
         batch_op.create_index(

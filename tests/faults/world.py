@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
 from sqlalchemy import delete, func, insert, select
 
 from chalicelib.deliveries import pump, wake
@@ -16,7 +18,7 @@ from chalicelib.files import intake, sweeper
 from chalicelib.files.models import inbound_file
 from chalicelib.points import balances
 from chalicelib.settings import settings
-from chalicelib.storage import aws, objects, queues
+from chalicelib.storage import objects, queues
 from chalicelib.storage.engine import Database
 from chalicelib.storage.tables import metadata
 from tests.factories.commerce_cloud import RunningStore
@@ -39,6 +41,7 @@ FILE = hours(
     trailer="#TRAILER,9,46.75",
 )
 _STEPS_MAX = 60
+_BUCKETS = ("hub-in", "hub-archive", "hub-out", "hub-reject")
 Snapshot = dict[str, list[dict[str, Any]]]
 
 
@@ -80,9 +83,11 @@ class World:
 
     def _drain(self) -> int:
         worked = 0
-        while message := _receive():
-            self.intake(message.body)
-            message.delete()
+        while waiting := _waiting("files"):
+            # It stays in the queue until its handler has succeeded.
+            first = waiting[0]
+            self.intake(json.loads(first.body))
+            waiting.remove(first)
             worked += 1
         return worked
 
@@ -96,7 +101,7 @@ class World:
         """Everything that is left behind: the canonical dump, the objects' contents, and the store's customers."""
         return {
             "database": canonical(self.database),
-            "objects": {bucket: _contents(bucket) for bucket in ("hub-in", "hub-archive", "hub-out", "hub-reject")},
+            "objects": {bucket: _contents(bucket) for bucket in _BUCKETS},
             "store": {number: _points(customer) for number, customer in self.store.customers().items()},
         }
 
@@ -117,13 +122,11 @@ class World:
             for table in metadata.sorted_tables:
                 if snapshot[table.name]:
                     db.execute(insert(table), snapshot[table.name])
-        for bucket in ("hub-in", "hub-archive", "hub-out", "hub-reject"):
-            for found in list(objects.list_under(settings().bucket(bucket))):
-                objects.delete(settings().bucket(bucket), found.key)
+        for bucket in _BUCKETS:
+            for key in list(_kept(bucket)):
+                _kept(bucket).pop(key)
         for queue in ("files", "deliveries"):
-            # A queue may be purged once a minute only.
-            aws.client("sqs").delete_queue(QueueUrl=queues.url_of(settings().queue(queue)))
-            aws.client("sqs").create_queue(QueueName=settings().queue(queue))
+            _waiting(queue).clear()
         self.store.call("POST", "/_reset")
         self.store.seed("acme_E1", "acme_E2", "acme_E3")
         wake.reset()
@@ -137,29 +140,22 @@ class World:
         return message
 
 
-@dataclass(frozen=True)
-class _Message:
-    body: dict[str, Any]
-    queue: str
-    handle: str
-
-    def delete(self) -> None:
-        aws.client("sqs").delete_message(QueueUrl=self.queue, ReceiptHandle=self.handle)
+def _moto(service: str, place: str) -> Any:
+    """What moto keeps of a service: to empty it and look at it by requests would cost more than the handler does."""
+    return get_backend(service)[DEFAULT_ACCOUNT_ID][place]
 
 
-def _receive() -> _Message | None:
-    client = aws.client("sqs")
-    url = queues.url_of(settings().queue("files"))
-    found = client.receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=0).get("Messages", [])
-    return _Message(json.loads(found[0]["Body"]), url, found[0]["ReceiptHandle"]) if found else None
+def _waiting(queue: str) -> Any:
+    return _moto("sqs", "us-east-1").get_queue(settings().queue(queue))._messages
+
+
+def _kept(bucket: str) -> Any:
+    return _moto("s3", "aws").get_bucket(settings().bucket(bucket)).keys
 
 
 def _contents(bucket: str) -> dict[str, str]:
-    name = settings().bucket(bucket)
-    return {
-        found.key: b"".join(objects.stream(name, found.key)).decode("utf-8", "replace")
-        for found in objects.list_under(name)
-    }
+    kept = _kept(bucket)
+    return {key: kept[key].value.decode("utf-8", "replace") for key in sorted(kept)}
 
 
 def _points(customer: Mapping[str, Any]) -> dict[str, Any]:

@@ -161,17 +161,20 @@ class TestStopping:
         port = listening.getsockname()[1]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(httpx.get, f"http://127.0.0.1:{port}/v1/slow", trust_env=False)
-            time.sleep(0.2)
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(httpx.get, f"http://127.0.0.1:{port}/v1/slow", trust_env=False, timeout=30)
+                while server.drain(0):  # until the request is in hand
+                    time.sleep(0.01)
 
-            server.shutdown()
-            drained = server.drain(3)
+                server.shutdown()
+                drained = server.drain(3)
 
-            assert answer.result().status_code == 202
+                assert answer.result().status_code == 202
+        finally:
+            thread.join()
+            server.server_close()
         assert drained
-        thread.join()
-        server.server_close()
 
 
 class TestDocs:

@@ -20,8 +20,8 @@ STARTED = date(2026, 1, 1)
 
 
 def periods(db, program, member):
-    found = enrolments.in_force(db, [program.id], [member.id])
-    return found.get((program.id, member.id), [])
+    found = enrolments.of_members(db, [member.id]).get(member.id, [])
+    return [(each.valid_from, each.valid_to) for each in found if each.program_id == program.id]
 
 
 def by_hand(db, program, member, **values):

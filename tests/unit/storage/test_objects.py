@@ -170,8 +170,9 @@ class TestCopyAndDelete:
 
 @pytest.mark.usefixtures("aws")
 class TestListUnder:
-    def test_goes_through_every_page_in_order(self):
-        keys = [f"p/{number:04d}" for number in range(1_005)]
+    def test_goes_through_every_page_in_order(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "5")  # 1,000 at Amazon
+        keys = [f"p/{number:04d}" for number in range(12)]
         for key in ["o/1", *keys, "q/1"]:
             aws_clients.client("s3").put_object(Bucket="hub-in", Key=key, Body=b"")
 
