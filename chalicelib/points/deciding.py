@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Context, Decimal
+from functools import lru_cache
 from json import JSONEncoder, loads
 from json.encoder import encode_basestring as _quoted
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -249,16 +250,19 @@ def _way(version: LiveVersion) -> _Way:
 
 def _object(values: Mapping[str, object]) -> str:
     """The values as a JSON object; the general encoder takes three times as long, for every event of every file."""
-    return "{" + ",".join([f"{_quoted(name)}:{_json(value)}" for name, value in values.items()]) + "}"
+    return (
+        "{" + ",".join([_name(name) + _JSON.get(type(value), _encode)(value) for name, value in values.items()]) + "}"
+    )
 
 
-def _json(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, Decimal):
-        return f'"{value:f}"'
-    if isinstance(value, date):
-        return f'"{value.isoformat()}"'
-    return _encode(value)
+@lru_cache(maxsize=1024)
+def _name(name: str) -> str:
+    return _quoted(name) + ":"
+
+
+_JSON: Final[Mapping[type, Callable[[Any], str]]] = {
+    str: _quoted,
+    Decimal: '"{:f}"'.format,
+    date: '"{}"'.format,
+    type(None): lambda _: "null",
+}
