@@ -36,6 +36,7 @@ _MEMBERS, _MEMBERS_QUICK = 1_000, 200
 _SECONDS, _SECONDS_QUICK = 10.0, 1.0
 #: Users and mean think time in seconds.
 _STEPS = ((1, 0.0), (20, 0.0), (100, 0.0), (20, 1.0), (100, 1.0))
+_STEPS_QUICK = ((1, 0.0), (20, 0.0), (100, 0.0), (100, 1.0))
 _BATCH = 500
 _numbers = count(1)
 
@@ -62,10 +63,13 @@ def main() -> None:
     args = report.arguments(__doc__ or "")
     members = _MEMBERS_QUICK if args.quick else _MEMBERS
     seconds = _SECONDS_QUICK if args.quick else _SECONDS
+    steps = _STEPS_QUICK if args.quick else _STEPS
     with world.machine() as on, ExitStack() as running:
         services = [running.enter_context(start(on, members)) for start in (_hub, _floor, _orm)]
+        for service in services:
+            _require_answers(service)
         before = {service.name: _events(service) for service in services}
-        for users, think_s in _STEPS:
+        for users, think_s in steps:
             for kind in ("balance", "accrual"):
                 for service in services:
                     _measure(service, kind, users=users, think_s=think_s, seconds=seconds)
@@ -74,7 +78,7 @@ def main() -> None:
     for kind in ("balance", "accrual"):
         rows = {
             f"{service.name}, {step}": result.figures()
-            for step in [f"{users} users" + (", think 1 s" if think_s else "") for users, think_s in _STEPS]
+            for step in [f"{users} users" + (", think 1 s" if think_s else "") for users, think_s in steps]
             for service in services
             if (result := service.results.get(f"{kind}, {step}")) is not None
         }
@@ -83,6 +87,14 @@ def main() -> None:
     report.show(args, "Writes answered and stored, peak memory", _checks(services, stored))
     report.show(args, "Ratios of requests per second", {name: {"ratio": value} for name, value in _ratios(services)})
     report.finish(args, figures)
+
+
+def _require_answers(service: Service) -> None:
+    """Raise unless the service does what it is measured at: a rival that refuses everything would lose every step."""
+    for kind, request in (("balance", service.balance), ("accrual", service.accrual)):
+        found = load.run(service.port, request, users=1, seconds=0.2, think_s=0.0)
+        if found.errors or not found.latencies_ms:
+            raise RuntimeError(f"{service.name} does not answer {kind}: {dict(found.statuses)}")
 
 
 def _measure(service: Service, kind: str, *, users: int, think_s: float, seconds: float) -> None:

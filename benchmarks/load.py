@@ -88,7 +88,8 @@ async def _user(
             writer.close()
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
         if result.think_s:
-            await asyncio.sleep(draw.expovariate(1 / result.think_s))
+            left = until - time.perf_counter()
+            await asyncio.sleep(min(draw.expovariate(1 / result.think_s), max(left, 0.0)))
     writer.close()
 
 

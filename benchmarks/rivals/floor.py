@@ -37,7 +37,7 @@ _LOT = """INSERT INTO lot (id, partner_id, account_id, expires_on, amount_minor,
 _COUNTER = """UPDATE account SET credits_posted = credits_posted + %s, entry_no = entry_no + 1, changed_at = %s
  WHERE id = %s"""
 _DELIVERY = """INSERT INTO delivery (id, partner_id, target_id, kind, entity, entity_key, unclaimed, state, attempts,
- next_at, created_at, changed_at) VALUES (%s,%s,%s,'state','balance',%s,1,'ready',0,%s,%s,%s)
+ failures, next_at, created_at, changed_at) VALUES (%s,%s,%s,'state','balance',%s,1,'ready',0,0,%s,%s,%s)
  ON DUPLICATE KEY UPDATE changed_at = VALUES(changed_at)"""
 
 

@@ -3,6 +3,8 @@
 import http.client
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from chalice import Chalice, Response
 
 from local import gateway
+from local.home import REPOSITORY
 
 
 def small_app() -> Chalice:
@@ -175,6 +178,45 @@ class TestStopping:
             thread.join()
             server.server_close()
         assert drained
+
+
+_TWO_PROCESSES = """
+from local import gateway
+from local.home import REPOSITORY
+from tests.unit.local.test_gateway import small_app
+
+listening = gateway.listen("127.0.0.1", 0)
+print(listening.getsockname()[1], flush=True)
+gateway.serve_with(2, small_app, listening)
+"""
+
+
+def _answers(port: int) -> bool:
+    """Whether a connection of its own is answered."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(b"GET /v1/things/a HTTP/1.0\r\n\r\n")
+        return connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+class TestTwoProcesses:
+    def test_neither_waits_for_a_connection_that_the_other_took(self):
+        with gateway.listen("127.0.0.1", 0) as listening, pytest.raises(BlockingIOError):
+            listening.accept()
+
+    def test_end_together_also_when_a_connection_woke_both(self):
+        command = [sys.executable, "-c", _TWO_PROCESSES]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as running:
+            assert running.stdout is not None
+            port = int(running.stdout.readline())
+            with ThreadPoolExecutor(8) as pool:
+                assert all(pool.map(lambda _: _answers(port), range(400)))
+            running.terminate()
+            try:
+                # The pipe ends when nobody holds it any more: neither the first process nor those it started.
+                assert running.communicate(timeout=20) == ("", None)
+            finally:
+                running.kill()
+        assert running.returncode == 0
 
 
 class TestDocs:
