@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from chalice.app import BaseLambdaEvent, Blueprint, Chalice, CloudWatchEvent, Rate, SQSEvent
+from chalice.app import BaseLambdaEvent, Blueprint, Chalice, CloudWatchEvent, Cron, Rate, SQSEvent
 
 import chalicelib
 from chalicelib.access import heartbeats
@@ -73,12 +73,22 @@ def intake_sweeper(_event: CloudWatchEvent) -> None:
     _beat("intake_sweeper")
 
 
+@app.schedule(Cron(0, 3, "*", "*", "?", "*"), name="retention")
+def retention(_event: CloudWatchEvent) -> None:
+    """Forget what has been kept for long enough."""
+    from chalicelib.access import retention as kept
+
+    kept.forget(database(), now=clock.now())
+    _beat("retention")
+
+
 def _pump(event: BaseLambdaEvent) -> None:
     from chalicelib.deliveries import pump
+    from chalicelib.deliveries.routes import BALANCE
     from chalicelib.points import balances
 
-    readers = {"balance": balances.reader(clock.now)}
-    pump.run(database(), readers=readers, clock=clock.now, deadline_s=_remaining_s(event)() - _PUMP_RESERVE_S)
+    sources = {BALANCE: balances.source(clock.now)}
+    pump.run(database(), sources=sources, clock=clock.now, deadline_s=_remaining_s(event)() - _PUMP_RESERVE_S)
 
 
 def _beat(name: str) -> None:

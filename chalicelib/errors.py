@@ -86,6 +86,10 @@ class NotFound(InterlineError):
     code = "not_found"
 
 
+#: Said in both cases: who may not see a thing does not learn whether there is one.
+NOT_YOURS = "There is no such thing, or it belongs to another partner."
+
+
 class Conflict(InterlineError):
     """The stored state contradicts the request."""
 

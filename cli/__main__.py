@@ -1,17 +1,15 @@
 """``python -m cli``: the `hub` command."""
 
-import typer
+from cli import interrupts
 
-from cli import drop, keys, ledger, migrate, rules, up
 
-app = typer.Typer(name="hub", help="Drive an Interline hub.", no_args_is_help=True, add_completion=False)
-app.command("up")(up.up)
-app.command("drop")(drop.drop)
-app.command("migrate")(migrate.migrate)
-app.command("balance")(ledger.balance)
-app.command("lineage")(ledger.lineage)
-app.add_typer(rules.app, name="rules")
-app.add_typer(keys.app, name="key")
+def main() -> None:
+    """Run a command. Loading them takes most of a second, in which nothing could answer a Ctrl-C."""
+    interrupts.hold_back()
+    from cli.commands import app
+
+    app(prog_name="hub")
+
 
 if __name__ == "__main__":
-    app(prog_name="hub")
+    main()

@@ -96,8 +96,11 @@ def _documents(folder: Path, faults: list[Fault]) -> dict[Path, _File]:
         try:
             text = path.read_text(encoding="utf-8")
             document = parse_json(text)
-        except (RuleRefused, UnicodeDecodeError) as error:
-            faults.append(Fault(str(path), "not_json", str(error)))
+        except UnicodeDecodeError as error:
+            faults.append(Fault(str(path), "not_json", f"It is not UTF-8: byte {error.start}."))
+            continue
+        except RuleRefused as error:
+            faults += [replace(one, pointer=f"{path}#{one.pointer}".removesuffix("#")) for one in error.faults]
             continue
         if isinstance(document, dict):
             found[path] = _File(document, text)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli import partners
+from cli import partners, times
 from cli.reporting import AsJson, reporting
 from cli.target import chosen
 
@@ -25,7 +25,9 @@ def create(
     scope: Annotated[list[str], typer.Option(help="A right, as ledger:read; give it once per right.")],
     partner: Annotated[str | None, typer.Option(help="The partner whose key it is: code or id.")] = None,
     user: Annotated[str | None, typer.Option(help="The user whose key it is: id.")] = None,
-    expires_at: Annotated[str | None, typer.Option(help="When it ends, as 2027-01-01T00:00:00Z.")] = None,
+    expires_at: Annotated[
+        str | None, typer.Option(parser=times.moment, metavar="MOMENT", help="When it ends, as 2027-01-01T00:00:00Z.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a key and show it, once. Without --partner and --user it is your own."""

@@ -9,16 +9,22 @@ from rich.table import Table
 from rich.text import Text
 
 from chalicelib.errors import NotFound
-from cli import story
+from cli import story, times
 from cli.client import HubClient, segment
 from cli.reporting import REFUSED, AsJson, reporting
 from cli.target import chosen
+
+#: Holds are not dated: of a past day nobody knows what was held.
+_UNKNOWN = "?"
 
 
 def balance(
     *,
     member: Annotated[str, typer.Argument(help="A member's id (mbr_…), or PARTNER/EMPLOYEE-ID.")],
-    as_of: Annotated[str | None, typer.Option(help="The end of a past business day, as 2026-11-20.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(parser=times.day, metavar="DAY", help="What was posted by the end of a day, as 2026-11-20."),
+    ] = None,
     entries: Annotated[int, typer.Option(min=0, max=200, help="How many of the latest entries to show.")] = 5,
     as_json: AsJson = False,
 ) -> None:
@@ -51,8 +57,9 @@ def lineage(
 
 
 def _balances(found: Mapping[str, Any]) -> Table:
+    then = "" if found["as_of"] is None else f", posted by the end of {found['as_of']}"
     table = Table(
-        title=f"{found['employee_id']} ({found['member_id']})",
+        title=f"{found['employee_id']} ({found['member_id']}){then}",
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -64,8 +71,8 @@ def _balances(found: Mapping[str, Any]) -> Table:
         table.add_row(
             f"{one['program']} ({one['unit']})",
             one["available"],
-            one["held"],
-            one["pending"],
+            one["held"] or _UNKNOWN,
+            one["pending"] or _UNKNOWN,
             one["lifetime_earned"],
             "" if expiry is None else f"{expiry['points']} on {expiry['date']}",
         )

@@ -1,5 +1,7 @@
 """`hub rules check|apply`: what `rules/` would change in a hub, and changing it."""
 
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +18,14 @@ from local.home import REPOSITORY
 app = typer.Typer(help="Check and apply the rule files.", no_args_is_help=True)
 
 _VALUE_MAX = 100
+_HASH_SHOWN = 12
+_SHA256 = re.compile("[0-9a-f]{64}")
+#: What a step of a plan is called, and its colour.
+_ACTIONS = {
+    "create": ("new", "green"),
+    "change": ("change", "yellow"),
+    "awaits_approval": ("awaits approval", "magenta"),
+}
 
 Folder = Annotated[
     Path, typer.Argument(exists=True, file_okay=False, help="The folder with partners/, layouts/, rulesets/, …")
@@ -69,17 +79,25 @@ def _shown(partner: str, plan: Any) -> RenderableType:  # noqa: ANN401 - a JSON 
     if not steps:
         text.append("  nothing to change", style="not bold dim")
     for step in steps:
-        text.append(
-            f"\n  {step['action']:<16}", style="not bold green" if step["action"] == "create" else "not bold yellow"
-        )
+        word, style = _ACTIONS[step["action"]]
+        text.append(f"\n  {word:<18}", style=f"not bold {style}")
         text.append(f"{step['kind']} {step['code']}", style="not bold")
-        for name in {**step["before"], **step["after"]}:
-            text.append(
-                f"\n      {name}: {_short(step['before'].get(name))} -> {_short(step['after'].get(name))}", "dim"
-            )
+        for line in _differences(step["before"], step["after"]):
+            text.append(f"\n      {line}", "not bold dim")
     return text
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each value that is new or another one than before."""
+    for name in {**before, **after}:
+        if name not in before:
+            yield f"{name}: {_short(after[name])}"
+        elif before[name] != after.get(name):
+            yield f"{name}: {_short(before[name])} -> {_short(after.get(name))}"
 
 
 def _short(value: object) -> str:
     text = "nothing" if value is None else str(value)
+    if _SHA256.fullmatch(text):
+        return f"{text[:_HASH_SHOWN]}…"
     return text if len(text) <= _VALUE_MAX else f"{text[: _VALUE_MAX - 1]}…"

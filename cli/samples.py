@@ -1,21 +1,40 @@
-"""The sample partners' files: dropped at the first start, so that there is something to look at."""
+"""The samples of the first start, so that there is something to look at: the store's customers, the partners' files."""
 
+import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from chalicelib.errors import Unavailable
 from cli.client import HubClient, segment
 from cli.files import Inbox, receipts_table
 
 _LARGEST = 10
 _SIDE_BY_SIDE = 8
 _DATA = (".csv", ".csv.gz")
+_STORE_TIMEOUT_S = 10.0
+
+
+def open_store(url: str, folder: Path) -> None:
+    """Give the stand-in of the store its customers: a real one has them before a hub tells it of anybody's points.
+
+    Customers that it has already stay as they are. Raises Unavailable.
+    """
+    customers = json.loads((folder / "commerce-cloud" / "customers.json").read_text())
+    try:
+        with httpx.Client(base_url=url, timeout=_STORE_TIMEOUT_S, trust_env=False) as store:
+            known = {customer["customerNo"] for customer in store.get("/_customers").raise_for_status().json()}
+            missing = [customer for customer in customers if customer["customerNo"] not in known]
+            store.post("/_seed", json=missing).raise_for_status()
+    except httpx.HTTPError as error:
+        raise Unavailable("The stand-in of Commerce Cloud does not take its sample customers.") from error
 
 
 def process(console: Console, client: HubClient, s3_options: Mapping[str, str], folder: Path) -> None:

@@ -2,9 +2,7 @@
 
 import json
 import os
-import signal
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -12,15 +10,14 @@ from rich.text import Text
 
 from chalicelib.errors import InterlineError
 from chalicelib.settings import read_settings
-from cli import bundles, samples
+from cli import bundles, interrupts, samples
 from cli.client import HubClient
 from cli.reporting import AsJson, Report, reporting, show_error
 from cli.target import home_path, s3_options
 from local.console import LogView
 from local.home import REPOSITORY, Home
+from local.log_file import LogFile
 from local.supervisor import Options, Running, Supervisor
-
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(
@@ -33,12 +30,13 @@ def up(
     """Start the hub here and show its log until Ctrl-C."""
     with reporting(as_json=as_json) as report:
         read_settings(os.environ)  # what is wrong there is said once, not by each process
-        for number in _ENDING:
-            signal.signal(number, _interrupt)
         home = Home.open(home_path())
-        log = LogView(report.console)
+        log_file = LogFile(home.log)
+        log = LogView(report.console, log_file)
         supervisor = Supervisor(home, Options(port, processes), os.environ, log.show)
         try:
+            interrupts.raise_the_first()
+            interrupts.let_through()
             # Until the hub is there for people, its log is of what it does to itself.
             log.quiet = True
             with report.console.status("Starting …"):
@@ -53,15 +51,10 @@ def up(
         except KeyboardInterrupt:
             report.console.print("Stopping …")
         finally:
+            interrupts.ignore()
             supervisor.stop()
+            log_file.close()
         report.console.print("Stopped.")
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # The first one stops the hub; those that follow must not disturb the stopping.
-    for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _apply_rules(report: Report, home: Home, running: Running) -> None:
@@ -84,6 +77,7 @@ def _process_samples(report: Report, home: Home, running: Running) -> None:
     if state.get("samples_processed") or not state.get("rules_applied"):
         return
     try:
+        samples.open_store(running.commerce_cloud_url, REPOSITORY / "samples")
         samples.process(report.console, _client(home, running), s3_options(running.aws_url), REPOSITORY / "samples")
     except InterlineError as error:
         show_error(report.console, error)
@@ -111,7 +105,7 @@ def _welcome(console: Console, home: Home, running: Running) -> None:
         ("AWS stand-in", running.aws_url, "S3, SQS, Secrets Manager; objects on disk"),
         ("Commerce Cloud", running.commerce_cloud_url, "stand-in, customers on disk"),
         ("Workers", "files, deliveries, schedules", "the handlers of app.py"),
-        ("State", str(home.root), "INTERLINE_HOME"),
+        ("State", str(home.root), f"INTERLINE_HOME; all that is logged: {home.log.name}"),
         ("", "", ""),
         ("Drop a file", "./hub drop FILE --partner CODE --layout NAME", ""),
         ("  or by any S3", f"{copy} FILE s3://hub-in/PARTNER/LAYOUT/", ""),

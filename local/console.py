@@ -7,11 +7,15 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
+from local.log_file import LogFile
+
 _LEVELS = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 _SOURCES = {"gateway": "cyan", "workers": "magenta", "aws": "blue", "commerce-cloud": "bright_black", "hub": "white"}
 _SAID_ELSEWHERE = frozenset({"time", "level", "logger", "message", "stack", "source"})
-_FIRST = ("route", "status", "duration_ms", "handler", "partner", "layout", "object_key", "state")
+_FIRST = ("handler", "partner", "layout", "object_key", "state")
+#: Long identifiers: they stand last, and only on lines that somebody will look into. The log file has them of all.
 _LAST = ("actor", "key_id", "correlation_id")
+_ANSWERED = "Request answered."
 _VALUE_MAX = 160
 
 
@@ -30,10 +34,14 @@ def render(source: str, line: str) -> Text | None:
         return text
     level = str(record.get("level", "INFO")).upper()
     _prefix(text, _clock(record), level, source)
+    if record.get("message") == _ANSWERED:
+        _answered(text, record)
+        return text
     text.append(str(record.get("message", "")), style="bold" if level in {"ERROR", "CRITICAL"} else "")
+    told_elsewhere = _SAID_ELSEWHERE.union(_LAST if level in {"DEBUG", "INFO"} else ())
     for name in sorted(record, key=_place):
         value = record[name]
-        if name not in _SAID_ELSEWHERE and value is not None and value != "":
+        if name not in told_elsewhere and value is not None and value != "":
             text.append(f"  {name}=", style="dim")
             text.append(_short(value), style="dim" if name in _LAST else "")
     for frame in record.get("stack") or ():
@@ -41,15 +49,31 @@ def render(source: str, line: str) -> Text | None:
     return text
 
 
-class LogView:
-    """The log on a console; while ``quiet``, ordinary events are left out."""
+def _answered(text: Text, record: Mapping[str, object]) -> None:
+    """One request: method and path, status, milliseconds, why it was refused, and of a failure how to find it."""
+    status = int(str(record.get("status", 0)))
+    method, _, path = str(record.get("route", "")).partition(" ")
+    text.append(f"{method:<6} {path}  ")
+    text.append(str(status), style="green" if status < 400 else "yellow" if status < 500 else "bold red")
+    text.append(f"  {record.get('duration_ms', '')} ms", style="dim")
+    if record.get("code"):
+        text.append(f"  {record['code']}", style="yellow" if status < 500 else "red")
+    if status >= 500:
+        text.append(f"  {record.get('correlation_id', '')}", style="dim")
 
-    def __init__(self, console: Console) -> None:
+
+class LogView:
+    """The log on a console; while ``quiet``, ordinary events are left out. ``file`` gets every line."""
+
+    def __init__(self, console: Console, file: LogFile | None = None) -> None:
         self._console = console
+        self._file = file
         self.quiet = False
 
     def show(self, source: str, line: str) -> None:
         """Print a line that a process wrote, if there is anything on it."""
+        if self._file is not None:
+            self._file.write(source, line)
         if self.quiet and _is_ordinary(line):
             return
         text = render(source, line)

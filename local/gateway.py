@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import HTTPServer
 from types import FrameType
 from typing import Any, ClassVar
@@ -31,8 +32,9 @@ from chalice.local import (
     ThreadedHTTPServer,
 )
 
-from chalicelib.errors import NotFound
+from chalicelib.errors import InterlineError, NotFound
 from chalicelib.web import logs, problems
+from chalicelib.web.problems import LengthRequired, Malformed, MethodNotAllowed, NotAnswered, TooLarge
 from local import docs_page
 
 log = logging.getLogger("local.gateway")
@@ -130,31 +132,47 @@ class _Requests(ChaliceRequestHandler):
                 raise
             except Exception:
                 # The edge of this process, as API Gateway is of a function that fails.
-                log.exception("The application failed to answer.", extra={"method": self.command})
+                correlation_id = self._correlation_id()
+                with logs.correlated(correlation_id):
+                    log.exception("The application failed to answer.", extra={"method": self.command})
                 self.close_connection = True
-                self._refuse(502, "The application failed to answer.")
+                told = "The application failed to answer; whether the request took effect is not known."
+                self._refuse(NotAnswered(told), correlation_id)
 
     def _refuses_body(self) -> bool:
         length = self.headers.get("content-length", "0")
         if self.headers.get("transfer-encoding") is not None or not length.isdecimal():
             self.close_connection = True
-            self._refuse(411, "Send the body with a Content-Length.")
+            self._refuse(LengthRequired("Send the body with a Content-Length, and not in chunks."))
             return True
         if int(length) > _BODY_BYTES_MAX:
             self.close_connection = True
-            self._refuse(413, "The body is larger than 10 MB: send a file through S3.")
+            self._refuse(TooLarge("The body is larger than 10 MB: send a file through S3."))
             return True
         return False
 
     def _send_error_response(self, error: LocalGatewayException) -> None:  # noqa: ARG002 - the base class's
         # Chalice imitates API Gateway's refusal of a path that it does not know, with the caller's key in it.
-        path = self.path.partition("?")[0]
-        correlation_id = logs.correlation_of(self.headers.get("x-correlation-id"))
-        status, body, headers = problems.document(NotFound(f"There is no {path} here."), trace_id=correlation_id)
+        self._refuse(NotFound(f"There is no {self.path.partition('?')[0]} here."))
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002 - the base class's
+        """What the HTTP server cannot read: in the shape of every other refusal, without what was sent."""
+        self.close_connection = True
+        # Of a line that it cannot read the base class believes that it is of HTTP/0.9, which had no status line.
+        self.request_version = self.protocol_version
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            self._refuse(MethodNotAllowed("There is no such method here."))
+        else:
+            self._refuse(Malformed(f"The request cannot be read as HTTP: {HTTPStatus(code).phrase}."))
+
+    def _refuse(self, error: InterlineError, correlation_id: str | None = None) -> None:
+        correlation_id = correlation_id or self._correlation_id()
+        status, body, headers = problems.document(error, trace_id=correlation_id)
         self._send_http_response(status, {**headers, "X-Correlation-Id": correlation_id}, body)
 
-    def _refuse(self, status: int, sentence: str) -> None:
-        self._send_http_response(status, {"Content-Type": "application/json"}, f'{{"message": "{sentence}"}}')
+    def _correlation_id(self) -> str:
+        # A request that could not be read has no headers.
+        return logs.correlation_of(self.headers.get("x-correlation-id") if hasattr(self, "headers") else None)
 
     def end_headers(self) -> None:
         """Say whether the connection stays open: a client of HTTP/1.0 would wait for its end otherwise."""

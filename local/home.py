@@ -53,6 +53,11 @@ class Home:
         return self.root / "admin.key"
 
     @property
+    def log(self) -> Path:
+        """What all processes logged."""
+        return self.root / "hub.log"
+
+    @property
     def _state(self) -> Path:
         return self.root / "hub.json"
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from chalicelib.connectors.contract import Connector, Limits
 from chalicelib.errors import Fault, InvalidInput, UnknownReference
+from chalicelib.web.wording import sentence
 
 if TYPE_CHECKING:
     import httpx
@@ -81,6 +82,6 @@ def _system(kind: str) -> _System:
 
 def _faults(error: ValidationError) -> list[Fault]:
     return [
-        Fault("/" + "/".join(str(part) for part in fault["loc"]), fault["type"], fault["msg"])
+        Fault("/" + "/".join(str(part) for part in fault["loc"]), fault["type"], sentence(fault))
         for fault in error.errors(include_input=False)
     ]

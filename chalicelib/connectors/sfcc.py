@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from chalicelib.connectors import http
 from chalicelib.connectors.contract import Limits, Message, Outcome, Result
 from chalicelib.errors import Unavailable, Unprocessable
+from chalicelib.web.shapes import Written
 
 ADMIN_TIMEOUT_S: Final = 60.0
 """Salesforce ends a request to an admin API after this long: later, a write that we gave up on is dead."""
@@ -52,7 +53,7 @@ class Config(BaseModel):
     token_url: type_of_url = Field(
         "https://account.demandware.com/dwsso/oauth2/access_token", description="Account Manager's token endpoint."
     )
-    organization: str = Field(pattern=r"^f_ecom_[A-Za-z0-9_]{1,25}$")
+    organization: Annotated[str, Written("f_ecom_[A-Za-z0-9_]{1,25}", "An organization looks like f_ecom_zzte_053.")]
     customer_list: str = Field(min_length=1, max_length=256)
     create_missing: bool = Field(False, description="Create a customer whom the store does not have.")
     settle_s: float = Field(

@@ -14,7 +14,7 @@ from chalicelib.deliveries import breaker, mapping, settling, targets
 from chalicelib.deliveries.models import delivery, delivery_attempt, target
 from chalicelib.deliveries.routes import ROUTES
 from chalicelib.deliveries.settling import Sent, Settled
-from chalicelib.deliveries.snapshots import Snapshot, StateReader
+from chalicelib.deliveries.snapshots import Snapshot, Source
 from chalicelib.deliveries.targets import Target
 from chalicelib.rules import code_tables
 from chalicelib.rules.rulesets import LiveVersion, timeline
@@ -76,7 +76,7 @@ class Claim:
 
 
 def claim(
-    db: Connection, target_id: bytes, *, readers: Mapping[str, StateReader], now: datetime, chance: Random
+    db: Connection, target_id: bytes, *, sources: Mapping[str, Source], now: datetime, chance: Random
 ) -> Claim | None:
     """Lease the next batch of a target to the caller; None when there is nothing to do for it now.
 
@@ -97,7 +97,7 @@ def claim(
         return Claim(found, b"", (), settled) if settled else None
     lease_id = new_id()
     _lease(db, found, rows, lease_id=lease_id, now=now)
-    batch, unsendable = _prepare(db, found, rows, version, lease_id=lease_id, readers=readers, now=now)
+    batch, unsendable = _prepare(db, found, rows, version, lease_id=lease_id, sources=sources, now=now)
     settled += settling.settle(db, found, unsendable, now=now, chance=chance)
     return Claim(found, lease_id, batch, settled)
 
@@ -181,11 +181,11 @@ def _prepare(
     version: LiveVersion,
     *,
     lease_id: bytes,
-    readers: Mapping[str, StateReader],
+    sources: Mapping[str, Source],
     now: datetime,
 ) -> tuple[tuple[Claimed, ...], list[Sent]]:
     """The messages of some leased rows with an attempt opened for each, and the rows that there is no message for."""
-    snapshots = _snapshots(db, rows, readers)
+    snapshots = _snapshots(db, rows, sources)
     tables = (
         code_tables.resolve(db, version.compiled.code_tables, on=now.date()) if version.compiled.code_tables else {}
     )
@@ -225,13 +225,11 @@ def _prepare(
     return tuple(batch), unsendable
 
 
-def _snapshots(
-    db: Connection, rows: list[Row[Any]], readers: Mapping[str, StateReader]
-) -> dict[tuple[str, str], Snapshot]:
+def _snapshots(db: Connection, rows: list[Row[Any]], sources: Mapping[str, Source]) -> dict[tuple[str, str], Snapshot]:
     found: dict[tuple[str, str], Snapshot] = {}
     for entity in sorted({row.entity for row in rows}):
         keys = sorted({row.entity_key for row in rows if row.entity == entity})
-        found.update({(entity, key): snapshot for key, snapshot in readers[entity](db, keys).items()})
+        found.update({(entity, key): snapshot for key, snapshot in sources[entity].read(db, keys).items()})
     return found
 
 

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from chalicelib.deliveries.snapshots import Snapshot
 from chalicelib.errors import InvalidInput, Unprocessable
 from chalicelib.language import CodeTables, Compiled, Value
+from chalicelib.rules import targets
 
 MASK: Final = "[masked]"
 DETAIL_CHARACTERS_MAX: Final = 500
@@ -62,8 +63,10 @@ def apply(mapping: Compiled, snapshot: Snapshot, *, as_of: date, code_tables: Co
         raise Unmappable("mapping_refused", where) from refused
     if outputs is None:
         return None
-    clear = frozenset(name for name in outputs if not _personal(mapping, name))
-    return Mapped({name: _json(value) for name, value in outputs.items()}, clear)
+    program_code = str(snapshot.record["program_code"])
+    fields = {name: targets.field(name, program_code) for name in outputs}
+    clear = frozenset(field for name, field in fields.items() if not _personal(mapping, name))
+    return Mapped({fields[name]: _json(value) for name, value in outputs.items()}, clear)
 
 
 def _personal(mapping: Compiled, output: str) -> bool:

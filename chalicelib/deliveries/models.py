@@ -24,6 +24,9 @@ target = table(
     Column("breaker_until", Microseconds),
     Column("breaker_opened", Integer, nullable=False, default=0),  # times in a row: widens the pause
     Column("breaker_reason", String(500)),  # why it is open; None when it is not
+    # A new target is filled: each record that its partner has is queued for it, up to this one so far (entity/key,
+    # "" when none is). None: it is full, and gets what changes.
+    Column("filled_to", code(110)),
     Column("created_at", Microseconds, nullable=False),
     Column("changed_at", Microseconds, nullable=False),
     UniqueConstraint("partner_id", "code"),

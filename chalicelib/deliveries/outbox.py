@@ -29,8 +29,34 @@ def changed(db: Connection, partner_id: bytes, entity: str, keys: Sequence[str],
     kinds = kinds_for(entity)
     if not keys or not kinds:
         return
-    target_ids = sorted(db.execute(_SUBSCRIBED, {"partner": partner_id, "kinds": kinds}).scalars())
-    if not target_ids:
+    target_ids = list(db.execute(_SUBSCRIBED, {"partner": partner_id, "kinds": kinds}).scalars())
+    queue(db, partner_id, target_ids, entity, keys, now)
+
+
+def told_otherwise(db: Connection, partner_id: bytes, entity: str, keys: Sequence[str], *, now: datetime) -> None:
+    """Note that what targets are told of some records has changed, though their own state has not: a member's name.
+
+    Only records that were queued before are queued again: of another one nobody knows yet, and it will be told as it
+    is then.
+    """
+    column = delivery.c
+    known = [
+        key
+        for chunk in bulk.in_chunks(sorted(set(keys)))
+        for key in db.execute(
+            select(column.entity_key)
+            .distinct()
+            .where(column.entity_key.in_(chunk), column.partner_id == partner_id, column.entity == entity)
+        ).scalars()
+    ]
+    changed(db, partner_id, entity, known, now=now)
+
+
+def queue(
+    db: Connection, partner_id: bytes, target_ids: Sequence[bytes], entity: str, keys: Sequence[str], now: datetime
+) -> None:
+    """See that one unclaimed delivery of each record waits for each of the targets. One statement, in key order."""
+    if not target_ids or not keys:
         return
     wanted = sorted(set(keys))
     ids = iter(new_ids(len(wanted) * len(target_ids)))
@@ -50,7 +76,7 @@ def changed(db: Connection, partner_id: bytes, entity: str, keys: Sequence[str],
             "created_at": now,
             "changed_at": now,
         }
-        for target_id in target_ids
+        for target_id in sorted(target_ids)
         for key in wanted
     ]
     bulk.upsert(db, delivery, rows, key=STATE_KEY, update=["changed_at"])

@@ -18,10 +18,10 @@ from typing import Final
 from sqlalchemy.engine import Connection
 
 from chalicelib.connectors.contract import Connector, Outcome, Result
-from chalicelib.deliveries import breaker, claiming, senders, settling, targets
+from chalicelib.deliveries import breaker, claiming, filling, senders, settling, targets
 from chalicelib.deliveries.claiming import Claim, Claimed
 from chalicelib.deliveries.settling import Sent, Settled
-from chalicelib.deliveries.snapshots import StateReader
+from chalicelib.deliveries.snapshots import Source
 from chalicelib.errors import Broken, InterlineError
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import public_id
@@ -56,7 +56,7 @@ class _Run:
     """What all lanes of one run share."""
 
     database: Database
-    readers: Mapping[str, StateReader]
+    sources: Mapping[str, Source]
     clock: Callable[[], datetime]
     ends_at_s: float
     chance: Random
@@ -66,17 +66,19 @@ class _Run:
 def run(
     database: Database,
     *,
-    readers: Mapping[str, StateReader],
+    sources: Mapping[str, Source],
     clock: Callable[[], datetime],
     deadline_s: float,
     chance: Random | None = None,
 ) -> PumpReport:
-    """Deliver what is due until nothing is, starting no batch after ``deadline_s`` seconds.
+    """Fill new targets and deliver what is due until nothing is, starting no batch after ``deadline_s`` seconds.
 
+    ``sources`` are by entity.
     A target with more work than one batch is served by as many lanes as it allows, each in a thread of its own.
     """
     # Backoff needs spread, not secrecy.
-    shared = _Run(database, readers, clock, time.monotonic() + deadline_s, chance or Random(), PumpReport())  # noqa: S311
+    shared = _Run(database, sources, clock, time.monotonic() + deadline_s, chance or Random(), PumpReport())  # noqa: S311
+    filling.fill(database, sources, clock=clock, ends_at_s=shared.ends_at_s)
     with database.read() as db:
         work = claiming.due(db, now=clock())
     # First one lane for every target, so that a busy target cannot keep another one waiting.
@@ -99,7 +101,7 @@ def _lane(shared: _Run, target_id: bytes) -> None:
         if time.monotonic() >= shared.ends_at_s:
             return
         claimed = shared.database.run(
-            lambda db: claiming.claim(db, target_id, readers=shared.readers, now=shared.clock(), chance=shared.chance)
+            lambda db: claiming.claim(db, target_id, sources=shared.sources, now=shared.clock(), chance=shared.chance)
         )
         if claimed is None:
             return

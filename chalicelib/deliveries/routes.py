@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+#: A member's balance in one program; its key is the account's id in hexadecimal.
+BALANCE: Final = "balance"
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -16,7 +19,7 @@ class Route:
 
 #: By kind of connector, then by entity of the hub. A target of a kind takes all entities that its kind has a route for.
 ROUTES: Final[Mapping[str, Mapping[str, Route]]] = MappingProxyType(
-    {"sfcc_customers": MappingProxyType({"balance": Route("customer", "patch")})}
+    {"sfcc_customers": MappingProxyType({BALANCE: Route("customer", "patch")})}
 )
 
 

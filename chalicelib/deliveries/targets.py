@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from sqlalchemy import bindparam, insert, select, update
@@ -16,6 +16,8 @@ from chalicelib.access.caller import Caller
 from chalicelib.deliveries.models import target
 from chalicelib.errors import Fault, InterlineError, InvalidInput
 from chalicelib.storage.ids import new_id, public_id
+from chalicelib.web.shapes import Written
+from chalicelib.web.wording import sentence
 
 AGE_MAX_S: Final = 7 * 86_400
 """A message that could not be delivered for a week is for a person to decide."""
@@ -31,9 +33,12 @@ class Frame(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, defer_build=True)
 
-    code: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    code: Annotated[str, Written("[a-z0-9][a-z0-9-]{0,63}", "A code has up to 64 small letters, digits and hyphens.")]
     connector: str = Field(min_length=1, max_length=40)
-    secret: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
+    secret: Annotated[
+        str,
+        Written("[A-Za-z0-9][A-Za-z0-9._-]{0,79}", "It has up to 80 letters, digits, points, hyphens and underscores."),
+    ]
     mapping: str = Field(min_length=1, max_length=100)
     status: Status = "active"
     inflight_max: int | None = Field(None, ge=1, le=64)
@@ -64,6 +69,7 @@ class Target:
     breaker_until: datetime | None
     breaker_opened: int
     breaker_reason: str | None
+    filled_to: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class Change:
 
 
 _COLUMNS: Final = tuple(target.c[field.name] for field in fields(Target))
+#: What leads a target to another system, or tells it other things.
+_ELSEWHERE: Final = frozenset({"connector", "config", "mapping_code"})
 _OF_PARTNER: Final = select(*_COLUMNS).where(target.c.partner_id == bindparam("partner")).order_by(target.c.code)
 _BY_ID: Final = select(*_COLUMNS).where(target.c.id == bindparam("target"))
 
@@ -98,17 +106,21 @@ def plan(db: Connection, partner_id: bytes, spec: Mapping[str, Any]) -> Change:
 
 
 def upsert(db: Connection, partner_id: bytes, spec: Mapping[str, Any], *, caller: Caller, now: datetime) -> Change:
-    """Make the partner's target of that code what the manifest says; audited when it changes. Raises InvalidInput."""
+    """Make the partner's target of that code what the manifest says; audited when it changes. Raises InvalidInput.
+
+    A new one, one that leads elsewhere or maps otherwise, and one that is active again will be filled.
+    """
     change = plan(db, partner_id, spec)
     if change.kind == "unchanged":
         return change
     if change.kind == "create":
         target_id = new_id()
-        row = {"id": target_id, "partner_id": partner_id, "created_at": now, "changed_at": now}
+        row = {"id": target_id, "partner_id": partner_id, "created_at": now, "changed_at": now, "filled_to": ""}
         db.execute(insert(target), row | dict(change.after))
     else:
         target_id = _find(db, partner_id, change.code)["id"]  # type: ignore[index]  # the plan has just found it
-        db.execute(update(target).where(target.c.id == target_id), dict(change.after) | {"changed_at": now})
+        refilled = {"filled_to": ""} if _to_be_filled(change) else {}
+        db.execute(update(target).where(target.c.id == target_id), dict(change.after) | refilled | {"changed_at": now})
     audit.record(
         db,
         caller=caller,
@@ -134,6 +146,11 @@ def by_id(db: Connection, target_id: bytes, *, locked: bool = False) -> Target |
     return None if row is None else _target(row)
 
 
+def _to_be_filled(change: Change) -> bool:
+    """Whether what the outside system was told so far may not be what it would be told now."""
+    return change.after.get("status") == "active" or bool(change.after.keys() & _ELSEWHERE)
+
+
 def _find(db: Connection, partner_id: bytes, code: str) -> RowMapping | None:
     chosen = select(target).where(target.c.partner_id == partner_id, target.c.code == code)
     return db.execute(chosen).mappings().first()
@@ -150,7 +167,7 @@ def _row(spec: Mapping[str, Any]) -> dict[str, Any]:
         frame = Frame.model_validate(dict(spec))
     except ValidationError as error:
         faults = [
-            Fault("/" + "/".join(map(str, wrong["loc"])), wrong["type"], wrong["msg"]) for wrong in error.errors()
+            Fault("/" + "/".join(map(str, wrong["loc"])), wrong["type"], sentence(wrong)) for wrong in error.errors()
         ]
         raise InvalidInput("The target is not usable.", code="target_unusable", faults=faults) from error
     config = {name: value for name, value in spec.items() if name not in Frame.model_fields}

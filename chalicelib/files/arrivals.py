@@ -6,7 +6,7 @@ from the sweeper, and the same object is registered once.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote_plus
@@ -27,6 +27,8 @@ from chalicelib.storage.ids import new_id, public_id
 from chalicelib.storage.objects import ObjectInfo
 
 SIDECAR_SUFFIX = ".ctl"
+#: A sidecar that no file has asked for by then is answered by itself. Its file may be large and slow to come.
+SIDECAR_ALONE_S = 24 * 3600
 _TEMPORARY = (".tmp", ".filepart", ".part", ".partial")
 _NAME_LENGTH_MAX = 255
 _TRIES_MAX = 5
@@ -177,6 +179,12 @@ def _judge(db: Connection, key: str, now: datetime) -> _Verdict:
     if live is None:
         reason = f"The partner {partner.code} has no layout `{parts[1][:64]}`."
         return _Verdict(partner.id, reason_code="unknown_layout", reason=reason)
+    if is_sidecar(key):
+        return _Verdict(
+            partner.id,
+            reason_code="sidecar_alone",
+            reason=f"This sidecar came {SIDECAR_ALONE_S // 3600} hours ago and no data file of its name asked for it.",
+        )
     version, layout = live
     return _Verdict(partner.id, version.version_id, layout.spec.entity, layout.spec.rank)
 
@@ -192,18 +200,28 @@ def sidecar_of(file: InboundFile) -> ObjectInfo | None:
 
 def waiting_for(db: Connection, named: Named) -> list[bytes]:
     """The files that wait for this sidecar."""
+    return [file_id for file_id, state in _unfinished_with(db, named) if state == "waiting"]
+
+
+def is_alone(db: Connection, named: Named, since: datetime, *, now: datetime) -> bool:
+    """Whether a sidecar that came at ``since`` has waited long enough, and no file is in work that it may be of."""
+    return since <= now - timedelta(seconds=SIDECAR_ALONE_S) and not _unfinished_with(db, named)
+
+
+def _unfinished_with(db: Connection, named: Named) -> list[tuple[bytes, str]]:
+    """Id and state of the unfinished files whose sidecar this object may be."""
     folder, _, name = named.key.rpartition("/")
     stem = name[: -len(SIDECAR_SUFFIX)]
     columns = inbound_file.c
     rows = db.execute(
-        select(columns.id, columns.object_key).where(
+        select(columns.id, columns.state, columns.object_key).where(
             columns.finished_at.is_(None),
-            columns.state == "waiting",
             columns.bucket == named.bucket,
+            columns.object_key != named.key,
             columns.object_key.startswith(f"{folder}/{stem}", autoescape=True),
         )
     )
-    return [row.id for row in rows if named.key in sidecars_of(row.object_key)]
+    return [(row.id, row.state) for row in rows if named.key in sidecars_of(row.object_key)]
 
 
 def inbox() -> str:

@@ -5,15 +5,16 @@ Encoding, header, number of rows, control figures, expansion, and for a snapshot
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from datetime import date
+from typing import IO, cast
 
 from chalicelib.files import controls
 from chalicelib.files.controls import Stated
 from chalicelib.files.layouts import Reading
 from chalicelib.files.reading import Measured, Record, content_of, records
-from chalicelib.files.refusals import FileRefused
+from chalicelib.files.refusals import FileRefused, RowRefused
 from chalicelib.files.translating import Header, Translator
-from chalicelib.rules.layouts import Control
+from chalicelib.rules.layouts import Layout
 
 #: How many rows pass between two signs of life.
 _ALIVE_ROWS = 20_000
@@ -24,7 +25,7 @@ class Checked:
     """What pass 1 found. ``refused`` says why the file cannot be used; the other figures are then as far as it got.
 
     ``total`` is the sum of the control column in millionths, without the ``unreadable`` cells. ``employee_ids`` are
-    those that a snapshot names.
+    those that a snapshot names, and ``latest_date`` is the latest effective date of its usable rows.
     """
 
     sha256: bytes = b""
@@ -38,6 +39,7 @@ class Checked:
     unreadable: int = 0
     stated: Stated | None = None
     employee_ids: set[str] = field(default_factory=set)
+    latest_date: date | None = None
     refused: FileRefused | None = None
 
 
@@ -57,7 +59,7 @@ def check(
         content, found.compressed = content_of(measured, expanded_bytes_max=expanded_bytes_max)
         _read(content, reading, partner_code, found, alive)
         measured.drain()
-        _control(reading.layout.spec.control, sidecar, found, measured.digest)
+        _control(reading.layout, sidecar, found, measured.digest)
     except FileRefused as refused:
         found.refused = refused
         measured.drain()
@@ -80,7 +82,7 @@ def _read(content: IO[bytes], reading: Reading, partner_code: str, found: Checke
     amount_of = controls.amounts(spec.control)
     sums = spec.control.column is not None
     snapshot = spec.mode == "snapshot"
-    for record in _data_rows(rows, spec.control, found):
+    for record in _data_rows(rows, reading.layout, found):
         found.rows += 1
         if sums:
             cell = translator.control_cell(record)
@@ -89,29 +91,44 @@ def _read(content: IO[bytes], reading: Reading, partner_code: str, found: Checke
                 found.unreadable += 1
             else:
                 found.total += amount
-        if snapshot and (employee_id := translator.employee_id(record)) is not None:
-            found.employee_ids.add(employee_id)
+        if snapshot:
+            _note_presence(found, translator, record, dated=reading.dated_by_rows)
         if found.rows % _ALIVE_ROWS == 0:
             alive()
     if not found.rows:
         raise FileRefused("no_rows", "The file has a header and no rows.")
 
 
-def _data_rows(rows: Iterator[Record], control: Control, found: Checked) -> Iterator[Record]:
+def _note_presence(found: Checked, translator: Translator, record: Record, *, dated: bool) -> None:
+    """Note whom a row of a snapshot names, and with ``dated`` from when on."""
+    employee_id = translator.employee_id(record)
+    if employee_id is not None:
+        found.employee_ids.add(employee_id)
+    if not dated:
+        return
+    row = translator.row(record)
+    if not isinstance(row, RowRefused):
+        effective = cast("date", row["effective_date"])
+        found.latest_date = effective if found.latest_date is None else max(found.latest_date, effective)
+
+
+def _data_rows(rows: Iterator[Record], layout: Layout, found: Checked) -> Iterator[Record]:
     """The records before the trailer, which is noted. Raises FileRefused when rows follow it."""
+    control = layout.spec.control
     marker = control.marker if control.kind == "trailer" else None
     for record in rows:
         if found.stated is not None:
             raise FileRefused("rows_after_trailer", f"Rows follow the line that begins with {control.marker}.")
         if marker is not None and record.cells and record.cells[0].strip() == marker:
-            found.stated = controls.of_trailer(record.cells, control)
+            found.stated = controls.of_trailer(record.cells, control, layout.headers)
         else:
             yield record
 
 
-def _control(control: Control, sidecar: bytes | None, found: Checked, sha256: bytes) -> None:
+def _control(layout: Layout, sidecar: bytes | None, found: Checked, sha256: bytes) -> None:
+    control = layout.spec.control
     if control.kind == "sidecar" and sidecar is not None:
-        found.stated = controls.of_sidecar(sidecar, control)
+        found.stated = controls.of_sidecar(sidecar, control, layout.headers)
     if found.stated is not None:
         controls.compare(found.stated, rows=found.rows, total=found.total, sha256=sha256)
     elif control.required and control.kind == "trailer":

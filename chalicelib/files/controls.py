@@ -3,7 +3,7 @@
 Sums are kept in millionths, as integers, whatever the unit of the column is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -64,21 +64,28 @@ def shown_sum(millionths: int) -> str:
     return f"{sign}{whole}" + (f".{decimals}" if decimals else "")
 
 
-def of_trailer(cells: Sequence[str], control: Control) -> Stated:
-    """What ``#TRAILER,<rows>,<sum>`` states. Raises FileRefused when it is not that."""
+def of_trailer(cells: Sequence[str], control: Control, headers: Mapping[str, str]) -> Stated:
+    """What ``#TRAILER,<rows>,<sum>`` states; ``headers`` has what the sender calls each column.
+
+    Raises FileRefused when it is not that.
+    """
     rows = cells[1].strip() if len(cells) > 1 else ""
     total = amounts(control)(cells[2]) if len(cells) > 2 else None
     if not (rows.isascii() and rows.isdigit() and len(rows) <= _WHOLE_DIGITS_MAX):
         raise FileRefused("bad_trailer", f"The last line must be {control.marker}, then the number of rows.")
     if control.column is not None and total is None:
         raise FileRefused(
-            "bad_trailer", f"The last line must state the sum of {control.column!r} after the number of rows."
+            "bad_trailer",
+            f"The last line must state the sum of `{headers[control.column]}` after the number of rows.",
         )
     return Stated("trailer", int(rows), total if control.column is not None else None)
 
 
-def of_sidecar(data: bytes, control: Control) -> Stated:
-    """What ``{"rows": 120, "sum": "1234.5", "sha256": "…"}`` states. Raises FileRefused when it is not that."""
+def of_sidecar(data: bytes, control: Control, headers: Mapping[str, str]) -> Stated:
+    """What ``{"rows": 120, "sum": "1234.5", "sha256": "…"}`` states; ``headers`` as for ``of_trailer``.
+
+    Raises FileRefused when it is not that.
+    """
     try:
         stated = parse_json(data) if len(data) <= SIDECAR_BYTES_MAX else None
     except RuleRefused as error:
@@ -92,7 +99,8 @@ def of_sidecar(data: bytes, control: Control) -> Stated:
         raise FileRefused("bad_sidecar", "The sidecar's sha256 must be 64 hexadecimal digits.")
     total = _stated_sum(stated.get("sum"))
     if control.column is not None and total is None:
-        raise FileRefused("bad_sidecar", f'The sidecar must state the sum of {control.column!r}, like "1234.5".')
+        message = f'The sidecar must state the sum of `{headers[control.column]}`, like "1234.5".'
+        raise FileRefused("bad_sidecar", message)
     return Stated("sidecar", rows, total if control.column is not None else None, digest.lower() if digest else None)
 
 

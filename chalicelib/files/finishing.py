@@ -7,7 +7,7 @@ The original is deleted last, and only if it still is what was read.
 import logging
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit
@@ -15,7 +15,7 @@ from chalicelib.errors import Broken, Conflict
 from chalicelib.files import archive, receipts, rejects, retrying, turns
 from chalicelib.files.holding import Holding, caller_of
 from chalicelib.files.models import inbound_file
-from chalicelib.files.register import InboundFile, numbered
+from chalicelib.files.register import InboundFile, load, numbered
 from chalicelib.files.turns import Turn
 from chalicelib.settings import settings
 from chalicelib.storage import objects
@@ -38,35 +38,37 @@ def finish(holding: Holding) -> None:
         _set_aside(file)
     if file.state == "duplicate" and not archive.holds(file, partner_code=file.place):
         archive.keep(file, partner_code=file.place, alive=holding.alive)
-    answer(holding.database, holding.file)
+    answer(holding.database, file.id)
     if file.state == "processed" and file.entity == "roster":
         retrying.retry_unknown_members(holding)
         for changed in retrying.files_to_answer(holding):
-            answer_again(holding.database, changed)
+            answer(holding.database, changed)
     _empty_inbox(file)
     holding.run(_closed)
-    log.info("A file is finished.", extra={"file_id": file.public_id, "state": file.state, "code": file.reason_code})
+    log.info(
+        "A file is finished.",
+        extra={
+            "partner": file.place,
+            "layout": file.layout_name,
+            "state": file.state,
+            "code": file.reason_code,
+            "file_id": file.public_id,
+        },
+    )
 
 
-def answer(database: Database, file: InboundFile) -> None:
-    """Write rejects and receipt of a file as it stands."""
-    with database.read() as db:
-        rejects_key = _write_rejects(db, file)
-        receipts.write(db, file, rejects_key=rejects_key)
+def answer(database: Database, file_id: bytes) -> None:
+    """Write rejects and receipt of a file as it stands now, and note which revision they are.
 
-
-def answer_again(database: Database, file: InboundFile) -> None:
-    """Write the receipt of a finished file whose figures have moved since, and note which revision was written."""
-    answer(database, file)
-
-    def noted(db: Connection) -> None:
-        db.execute(
-            update(inbound_file)
-            .where(inbound_file.c.id == file.id, inbound_file.c.receipt_written < file.receipt_revision)
-            .values(receipt_written=file.receipt_revision)
-        )
-
-    database.run(noted)
+    The file's row is locked meanwhile: of several who answer at once, whoever comes last tells the latest truth.
+    """
+    own = inbound_file.c.id == file_id
+    # Not tried again by itself when it loses a race: it writes objects, and its message comes again.
+    with database.write() as db:
+        db.execute(select(inbound_file.c.id).where(own).with_for_update()).one()
+        file = load(db, file_id)
+        receipts.write(db, file, rejects_key=_write_rejects(db, file))
+        db.execute(update(inbound_file).where(own).values(receipt_written=file.receipt_revision))
 
 
 def _write_rejects(db: Connection, file: InboundFile) -> str | None:

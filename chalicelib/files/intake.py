@@ -72,7 +72,7 @@ def _continue(
         return
     if file.finished_at is not None:
         if file.receipt_written < file.receipt_revision:
-            finishing.answer_again(database, file)
+            finishing.answer(database, file.id)
         return
     if message.get("slice", file.slice_no) != file.slice_no:
         # Another message has carried the file on since this one was sent.
@@ -85,7 +85,7 @@ def _continue(
 
 
 def _files_of(database: Database, named: Named, now: datetime) -> list[bytes]:
-    """The files that an object in the inbox concerns: itself, or those that wait for it as their sidecar."""
+    """The files that an object in the inbox concerns: those that wait for it as their sidecar, or itself."""
     if named.bucket != arrivals.inbox() or arrivals.is_temporary(named.key):
         return []
     if arrivals.is_sidecar(named.key):
@@ -93,11 +93,16 @@ def _files_of(database: Database, named: Named, now: datetime) -> list[bytes]:
             waiting = arrivals.waiting_for(db, named)
         for file_id in waiting:
             database.run(lambda db, file_id=file_id: turns.wake(db, file_id, now=now))  # type: ignore[misc]
-        return waiting
+        if waiting:
+            return waiting
     found = objects.head(named.bucket, named.key)
     if found is None:
         # It was worked on before, or its sender took it back.
         return []
+    if arrivals.is_sidecar(named.key):
+        with database.read() as db:
+            if not arrivals.is_alone(db, named, found.last_modified, now=now):
+                return []
     file = arrivals.register_object(database, named.bucket, found, now=now)
     if file.finished_at is not None:
         # The same object was put again within the second of its arrival; it has been answered.

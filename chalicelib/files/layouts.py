@@ -33,6 +33,11 @@ class Reading:
     day: date
     code_tables: dict[str, dict[str, str]]
 
+    @property
+    def dated_by_rows(self) -> bool:
+        """Whether the rows say from when on they hold, rather than from the day on which the file arrives."""
+        return bool(self.layout.compiled.outputs["effective_date"].columns)
+
 
 def in_force(db: Connection, partner: Partner, name: str, *, now: datetime) -> tuple[LiveVersion, Layout] | None:
     """The live layout of that name for a partner; None when neither it nor the hub has one."""

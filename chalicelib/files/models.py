@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Index, Integer, String, UniqueConstraint
 
-from chalicelib.storage.tables import Big, Blob, Digest, Id, JsonText, Microseconds, code, id_column, table
+from chalicelib.storage.tables import Big, Blob, Day, Digest, Id, JsonText, Microseconds, code, id_column, table
 
 #: Sixteen zero bytes: the partner of an object whose key names none of ours. Nobody's key is bound to it.
 NOBODY = bytes(16)
@@ -55,6 +55,7 @@ inbound_file = table(
     Column("control_source", code(8)),  # trailer | sidecar; None when the sender stated nothing
     Column("sidecar_key", code(1024)),
     Column("sidecar_etag", code(100)),
+    Column("snapshot_date", Day),  # from when on a snapshot's absent are gone; None: no row of it says
     Column("rows_absent", Integer, nullable=False, default=0),  # members that a snapshot terminated by silence
     Column("rows_unnamed", Integer, nullable=False, default=0),  # snapshot rows that do not say whom they are about
     Column("receipt_revision", Integer, nullable=False, default=0),

@@ -4,7 +4,7 @@ Only the file row is written here. Whatever is allowed is archived before its fi
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -46,7 +46,7 @@ def open_file(holding: Holding, partner: Partner) -> None:
         holding.change(gone(holding))
         return
     with holding.database.read() as db:
-        values = _decided(db, file, partner, reading, checked)
+        values = _decided(db, file, reading, checked)
     if sidecar is not None:
         values |= {"sidecar_key": sidecar.key, "sidecar_etag": sidecar.etag}
     holding.change(values)
@@ -77,8 +77,14 @@ def _check(holding: Holding, partner: Partner, reading: Reading, sidecar: Object
 
 
 def gone(holding: Holding) -> dict[str, Any]:
-    """What becomes of a file whose object was deleted or replaced before it was safe in the archive."""
+    """What becomes of a file whose object was deleted or replaced before it was safe in the archive.
+
+    When it was only the sidecar, both are looked at anew.
+    """
     file = holding.file
+    found = objects.head(file.bucket, file.object_key)
+    if found is not None and found.etag == file.etag:
+        return {"state": "arrived", "sidecar_key": None, "sidecar_etag": None}
     with holding.database.read() as db:
         twin = db.execute(
             select(_COLUMNS.id, _COLUMNS.sha256)
@@ -102,7 +108,7 @@ def _duplicate(original: bytes) -> dict[str, Any]:
     return {"state": "duplicate", "reason_code": "same_file", "reason": reason, "duplicate_of": original}
 
 
-def _decided(db: Connection, file: InboundFile, partner: Partner, reading: Reading, checked: Checked) -> dict[str, Any]:
+def _decided(db: Connection, file: InboundFile, reading: Reading, checked: Checked) -> dict[str, Any]:
     values: dict[str, Any] = {
         "sha256": checked.sha256,
         "compressed": checked.compressed,
@@ -112,7 +118,8 @@ def _decided(db: Connection, file: InboundFile, partner: Partner, reading: Readi
     original = _same_content(db, file, reading, checked)
     if original is not None:
         return values | _duplicate(original)
-    refused = checked.refused or _too_many_absent(db, partner, reading, checked)
+    snapshot_date = _snapshot_date(reading, checked)
+    refused = checked.refused or _too_many_absent(db, file, reading, checked, on=snapshot_date)
     if refused is not None:
         return values | {
             "state": "quarantined",
@@ -126,6 +133,7 @@ def _decided(db: Connection, file: InboundFile, partner: Partner, reading: Readi
         "control_unreadable": checked.unreadable,
         "control_source": checked.stated.source if checked.stated else None,
         "next_offset": checked.first_row_offset,
+        "snapshot_date": snapshot_date,
     }
 
 
@@ -140,8 +148,7 @@ def _same_content(db: Connection, file: InboundFile, reading: Reading, checked: 
         _COLUMNS.state == "processed",
         _COLUMNS.id != file.id,
     )
-    layout = reading.layout
-    if layout.spec.mode == "snapshot" and not layout.compiled.outputs["effective_date"].columns:
+    if reading.layout.spec.mode == "snapshot" and not reading.dated_by_rows:
         latest = db.execute(processed.order_by(_COLUMNS.arrived_at.desc(), _COLUMNS.id.desc()).limit(1)).first()
         return latest.id if latest is not None and latest.sha256 == checked.sha256 else None
     return db.execute(
@@ -149,13 +156,27 @@ def _same_content(db: Connection, file: InboundFile, reading: Reading, checked: 
     ).scalar()
 
 
-def _too_many_absent(db: Connection, partner: Partner, reading: Reading, checked: Checked) -> FileRefused | None:
+def _snapshot_date(reading: Reading, checked: Checked) -> date | None:
+    """From when on whoever a snapshot leaves out is gone: its latest row's date, else the day on which it arrived.
+
+    None for other files, and where rows should say it and no usable one does.
+    """
+    if reading.layout.spec.mode != "snapshot":
+        return None
+    return checked.latest_date if reading.dated_by_rows else reading.day
+
+
+def _too_many_absent(
+    db: Connection, file: InboundFile, reading: Reading, checked: Checked, *, on: date | None
+) -> FileRefused | None:
     """A snapshot that leaves out too many is half a file, not a wave of dismissals."""
     share_max = reading.layout.spec.terminate_share_max
     if share_max is None:
         return None
-    active = members.active_employee_ids(db, partner.id)
-    absent = len(active - checked.employee_ids)
+    active = members.active_employee_ids(db, file.partner_id)
+    # Nobody is marked as named by this file yet: these are all whom it could terminate.
+    terminable = members.absent(db, file.partner_id, file.id, on=on, changed_until=file.arrived_at)
+    absent = len(set(terminable) - checked.employee_ids)
     if absent <= share_max * len(active):
         return None
     share = (Decimal(absent) / len(active)).quantize(Decimal("0.01"))

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.files.controls import shown_sum
-from chalicelib.files.register import InboundFile, load
+from chalicelib.files.register import InboundFile, load, numbered
 from chalicelib.partners import programs
 from chalicelib.points.models import accrual_event, transfer
 from chalicelib.rules import rulesets
@@ -18,6 +18,9 @@ from chalicelib.storage import objects
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts
 
+#: S3 keys have 1024 bytes; this many leave room for what is added to a name here.
+_OBJECT_KEY_BYTES_MAX = 1000
+_FOLDER_LENGTH_MAX = 200
 #: States in which rows were applied.
 _APPLIED = frozenset({"processed", "broken"})
 
@@ -28,18 +31,26 @@ def bucket() -> str:
 
 
 def key_of(file: InboundFile) -> str:
-    """``<partner>/<layout>/receipt_<file>.json``; a later file of the same name has its number in it."""
-    return _key(file, f"receipt_{file.shown_name}.json")
+    """``receipt_<file>.json`` in the folder of the object; a later file of the same name has its number in it."""
+    folder, name = _place(file)
+    return f"{folder}receipt_{name}.json"
 
 
 def rejects_key_of(file: InboundFile) -> str:
-    """``<partner>/<layout>/rejects_<file>``."""
-    name = file.shown_name
-    return _key(file, f"rejects_{name}" if name.endswith(".csv") else f"rejects_{name}.csv")
+    """``rejects_<file>`` in the folder of the object, with ``.txt`` after a name that does not end in ``.csv``.
+
+    So no two files share one, and none seems to be compressed.
+    """
+    folder, name = _place(file)
+    return f"{folder}rejects_{name}" if name.lower().endswith(".csv") else f"{folder}rejects_{name}.txt"
 
 
-def _key(file: InboundFile, name: str) -> str:
-    return "/".join(part for part in (file.place, file.layout_name, name) if part)
+def _place(file: InboundFile) -> tuple[str, str]:
+    """The object's own folder with its slash, and its numbered name; a hash stands for a key too long to add to."""
+    folder, slash, name = file.object_key.rpartition("/")
+    if len(file.object_key.encode()) > _OBJECT_KEY_BYTES_MAX:
+        folder, name = file.place[:_FOLDER_LENGTH_MAX], file.key_hash.hex()
+    return folder + slash, numbered(name, file.arrival_no)
 
 
 def write(db: Connection, file: InboundFile, *, rejects_key: str | None) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -62,6 +62,7 @@ class InboundFile:
     control_source: str | None
     sidecar_key: str | None
     sidecar_etag: str | None
+    snapshot_date: date | None
     rows_absent: int
     rows_unnamed: int
     receipt_revision: int

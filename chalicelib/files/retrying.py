@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.engine import Connection, Row
 
-from chalicelib.files import applying, turns
+from chalicelib.files import applying, settling, turns
 from chalicelib.files.applying import Line, Outcome, Work
 from chalicelib.files.holding import Holding
 from chalicelib.files.models import file_row, inbound_file
 from chalicelib.files.reading import one_record
 from chalicelib.files.refusals import RowRefused, TimeShort
-from chalicelib.files.register import InboundFile, load, of_row
+from chalicelib.files.register import InboundFile, load
 from chalicelib.files.tallies import unseal
 from chalicelib.files.turns import Turn
 from chalicelib.storage import bulk
@@ -44,24 +44,25 @@ def retry_unknown_members(holding: Holding) -> None:
         holding.breathe()
         file = _loaded(holding.database, rows[0].file_id)
         work = applying.work_on(holding.database, file, partner)
-        lines = [_line(row, work) for row in rows if row.file_id == file.id]
-        holding.run(partial(_retry, file=file, work=work, lines=lines))
+        of_file = [row for row in rows if row.file_id == file.id]
+        lines = [_line(row, work) for row in of_file[:_BATCH_ROWS]]
+        holding.run(partial(_retry, file=file, work=work, lines=lines, last=len(of_file) == len(lines)))
     raise TimeShort(f"The tries for file {holding.file.public_id} continue by a new message.")
 
 
-def files_to_answer(holding: Holding) -> list[InboundFile]:
-    """The partner's finished files whose receipt is older than their figures."""
+def files_to_answer(holding: Holding) -> list[bytes]:
+    """The ids of the partner's finished files whose receipt is older than their figures."""
     with holding.database.read() as db:
-        rows = db.execute(
-            select(inbound_file)
+        query = (
+            select(_FILE.id)
             .where(
                 _FILE.partner_id == holding.file.partner_id,
                 _FILE.finished_at.is_not(None),
                 _FILE.receipt_written < _FILE.receipt_revision,
             )
             .order_by(_FILE.id)
-        ).all()
-    return [of_row(row) for row in rows]
+        )
+        return list(db.execute(query).scalars())
 
 
 def _open_rows(holding: Holding) -> Sequence[Row[Any]]:
@@ -75,7 +76,8 @@ def _open_rows(holding: Holding) -> Sequence[Row[Any]]:
                 or_(_ROW.retried_for.is_(None), _ROW.retried_for != holding.file.id),
             )
             .order_by(_ROW.file_id, _ROW.row_no)
-            .limit(_BATCH_ROWS)
+            # One more than a batch tells whether the batch is its file's last.
+            .limit(_BATCH_ROWS + 1)
         ).all()
 
 
@@ -91,8 +93,20 @@ def _line(row: Row[Any], work: Work) -> Line:
     return Line(row.row_no, record, amount, work.translator.row(record))
 
 
-def _retry(db: Connection, turn: Turn, now: datetime, *, file: InboundFile, work: Work, lines: Sequence[Line]) -> Turn:
-    """One batch of rows of one file, in one transaction with their file's figures."""
+def _retry(
+    db: Connection,
+    turn: Turn,
+    now: datetime,
+    *,
+    file: InboundFile,
+    work: Work,
+    lines: Sequence[Line],
+    last: bool,
+) -> Turn:
+    """One batch of rows of one file, in one transaction with their file's figures.
+
+    With the ``last`` batch the figures are counted again, as before the file was first called processed.
+    """
     turns.lock(db, turn)
     readable = [line for line in lines if not isinstance(line.row, RowRefused)]
     outcomes = applying.record_rows(db, file, work, readable, now=now)
@@ -114,6 +128,8 @@ def _retry(db: Connection, turn: Turn, now: datetime, *, file: InboundFile, work
                 | {"receipt_revision": _FILE.receipt_revision + 1, "changed_at": now}
             )
         )
+    if last:
+        settling.settle_again(db, file.id, now=now)
     return turns.write(db, turn, {}, now=now)
 
 

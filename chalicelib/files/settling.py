@@ -5,10 +5,14 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
+from chalicelib.access import audit
 from chalicelib.files import conserving, layouts, turns
 from chalicelib.files.holding import Holding, caller_of
+from chalicelib.files.models import inbound_file
+from chalicelib.files.register import InboundFile, load
 from chalicelib.files.turns import Turn
 from chalicelib.partners import members
 from chalicelib.partners.directory import Partner
@@ -25,14 +29,41 @@ def settle(holding: Holding, partner: Partner) -> None:
 def _settle(db: Connection, turn: Turn, partner: Partner, now: datetime) -> Turn:
     file = turn.file
     turns.lock(db, turn)
-    breaks = conserving.breaks(db, file)
-    if breaks:
-        log.error("The figures of a file do not add up.", extra={"file_id": file.public_id, "count": len(breaks)})
-        reason = f"The figures of this file do not add up ({'; '.join(breaks)}); an engineer has to look at it."
-        values = {"state": "broken", "reason_code": "not_conserved", "reason": reason[:_REASON_LENGTH_MAX]}
-        return turns.write(db, turn, values, now=now)
-    values = {"state": "processed", **_absences(db, turn, partner, now)}
+    values = _broken(db, file) or {"state": "processed", **_absences(db, turn, partner, now)}
     return turns.write(db, turn, values, now=now)
+
+
+def settle_again(db: Connection, file_id: bytes, *, now: datetime) -> None:
+    """Prove once more that nothing of a processed file was lost, if a retry has moved its figures since its receipt.
+
+    When they do not add up, the file is ``broken`` from here on; what was posted stays, and its new receipt says so.
+    """
+    file = load(db, file_id)
+    if file.state != "processed" or file.receipt_written >= file.receipt_revision:
+        return
+    values = _broken(db, file)
+    if not values:
+        return
+    db.execute(update(inbound_file).where(inbound_file.c.id == file.id).values(values | {"changed_at": now}))
+    audit.record(
+        db,
+        caller=caller_of(file),
+        action="file.broken",
+        subject=file.public_id,
+        partner_id=file.partner_id,
+        after={"name": file.name, "layout": file.layout_name, "rows": file.rows_total, "reason_code": "not_conserved"},
+        now=now,
+    )
+
+
+def _broken(db: Connection, file: InboundFile) -> dict[str, Any]:
+    """The state of a file whose figures do not add up; nothing when they do."""
+    breaks = conserving.breaks(db, file)
+    if not breaks:
+        return {}
+    log.error("The figures of a file do not add up.", extra={"file_id": file.public_id, "count": len(breaks)})
+    reason = f"The figures of this file do not add up ({'; '.join(breaks)}); an engineer has to look at it."
+    return {"state": "broken", "reason_code": "not_conserved", "reason": reason[:_REASON_LENGTH_MAX]}
 
 
 def _absences(db: Connection, turn: Turn, partner: Partner, now: datetime) -> dict[str, Any]:
@@ -41,18 +72,22 @@ def _absences(db: Connection, turn: Turn, partner: Partner, now: datetime) -> di
     if reading.layout.spec.mode != "snapshot":
         return {}
     if file.rows_unnamed:
-        warnings = json.loads(file.warnings or "[]")
-        warnings.append(
-            f"{file.rows_unnamed} rejected rows do not say whom they are about: nobody was terminated for being absent."
-        )
-        return {"warnings": json.dumps(warnings, ensure_ascii=False)}
+        return _nobody_left(file, f"{file.rows_unnamed} rejected rows do not say whom they are about")
+    if file.snapshot_date is None:
+        return _nobody_left(file, "No usable row says from when on the snapshot holds")
     terminated = members.terminate_absent(
         db,
         partner,
         file.id,
-        effective_date=reading.day,
+        effective_date=file.snapshot_date,
         changed_until=file.arrived_at,
         caller=caller_of(file),
         now=now,
     )
     return {"rows_absent": terminated}
+
+
+def _nobody_left(file: InboundFile, why: str) -> dict[str, Any]:
+    """The file's warnings and why nobody is taken for absent."""
+    warnings = [*json.loads(file.warnings or "[]"), f"{why}: nobody was terminated for being absent."]
+    return {"warnings": json.dumps(warnings, ensure_ascii=False)}

@@ -151,30 +151,34 @@ def rejected(db: Connection, file: InboundFile, *, after: int, limit: int) -> li
 
 
 class Cells:
-    """The sender's cells of a file's rows, personal ones masked unless ``personal``."""
+    """The sender's cells of a file's rows.
+
+    Unless ``personal``, only those of columns are shown that the layout declares and does not mark as personal: nobody
+    knows what an undeclared one holds.
+    """
 
     def __init__(self, layout: Layout, file: InboundFile, *, personal: bool) -> None:
         self._how = layout.spec.format
         self.header = header_cells(file)
         positions = Header(self.header, layout).positions
         columns = layout.spec.columns
-        self._masked = frozenset() if personal else {at for name, at in positions.items() if columns[name].personal}
         self._personal = personal
-        self._any_personal = any(column.personal for column in columns.values())
+        declared = {at for name, at in positions.items() if not columns[name].personal}
+        self._open = frozenset(range(len(self.header))) if personal else declared
 
     def of(self, row: Row[Any]) -> list[str]:
         """The cells of one kept row, one for each column of the header.
 
-        A row whose form is wrong is masked as a whole where the layout has personal columns: which is which is unknown.
+        A row whose form is wrong is masked as a whole: which cell belongs to which column is unknown.
         """
         cells = rejects.cells_of(row, self._how, width=len(self.header))
-        if row.code in rejects.FORM_FAULTS and self._any_personal and not self._personal:
+        if row.code in rejects.FORM_FAULTS and not self._personal:
             return [MASK] * len(self.header)
-        return [MASK if at in self._masked and cell else cell for at, cell in enumerate(cells)]
+        return [cell if at in self._open or not cell else MASK for at, cell in enumerate(cells)]
 
     def text(self, raw: bytes) -> str | None:
         """One raw row as text; None when it may hold what the caller must not see."""
-        if self._any_personal and not self._personal:
+        if len(self._open) < len(self.header):
             return None
         return raw.decode(self._how.encoding).rstrip("\r\n")
 

@@ -38,7 +38,7 @@ def sweep(database: Database, *, clock: Callable[[], datetime], grace_s: int = G
     """Queue again what nobody works on. With ``grace_s`` 0 even what has just arrived: at the start of a hub."""
     now = clock()
     before = now - timedelta(seconds=grace_s)
-    lost = _lost_objects(database, before)
+    lost = _lost_objects(database, before, now=now)
     with database.read() as db:
         stuck = _stuck_files(db, now=now, before=before)
     queue = settings().queue(QUEUE)
@@ -49,8 +49,8 @@ def sweep(database: Database, *, clock: Callable[[], datetime], grace_s: int = G
     return Swept(len(lost), len(stuck))
 
 
-def _lost_objects(database: Database, before: datetime) -> list[Named]:
-    """Objects in the inbox that were never registered, and sidecars that a file still waits for."""
+def _lost_objects(database: Database, before: datetime, *, now: datetime) -> list[Named]:
+    """Objects in the inbox that were never registered, sidecars that a file still waits for, and those left alone."""
     bucket = arrivals.inbox()
     found: list[Named] = []
     for each in objects.list_under(bucket):
@@ -61,7 +61,7 @@ def _lost_objects(database: Database, before: datetime) -> list[Named]:
         named = Named(bucket, each.key)
         with database.read() as db:
             lost = (
-                bool(arrivals.waiting_for(db, named))
+                bool(arrivals.waiting_for(db, named)) or arrivals.is_alone(db, named, each.last_modified, now=now)
                 if arrivals.is_sidecar(each.key)
                 else not _is_in_work(db, bucket, each.key, each.etag)
             )

@@ -34,7 +34,8 @@ class Header:
         self.cells = list(cells)
         keys = [header_key(cell.strip(), how) for cell in cells]
         columns = {header_key(header, how): name for name, header in layout.headers.items()}
-        doubled = sorted({key for key in keys if keys.count(key) > 1 and key})
+        # Named as their sender wrote them first.
+        doubled = [cells[keys.index(key)].strip() for key in dict.fromkeys(keys) if key and keys.count(key) > 1]
         if doubled:
             raise FileRefused("wrong_header", f"The header names {_listed(doubled)} more than once.")
         #: Short column name -> its position; absent optional columns are not in it.
@@ -120,11 +121,11 @@ class Translator:
         return employee_id if isinstance(employee_id, str) and employee_id else None
 
     def column_of(self, field: str | None) -> str | None:
-        """The sender's header for a canonical field: the first column that it is made of."""
+        """The sender's headers of all columns that a canonical field is made of, with commas between."""
         if field is None:
             return None
         output = self._layout.compiled.outputs.get(field)
-        return self._layout.headers[output.columns[0]] if output is not None and output.columns else field
+        return self._headers(output.columns if output is not None and output.columns else (field,))
 
     def _values(self, record: Record) -> list[str | None] | RowRefused:
         """The cells, an empty one as null, or what refuses the row before any expression sees it."""
@@ -147,8 +148,11 @@ class Translator:
         return dict(zip(self._names, self._pick(values), strict=True))
 
     def _refused(self, code: str, column: str | None, message: str) -> RowRefused:
-        header = self._layout.headers.get(column, column) if column is not None else None
+        header = None if column is None else self._headers((column,))
         return RowRefused("rejected", code, header, message, self._version_id)
+
+    def _headers(self, columns: Sequence[str]) -> str:
+        return ", ".join(self._layout.headers.get(column, column) for column in columns)
 
     def _bad_form(self, record: Record) -> RowRefused:
         if record.fault is not None:
@@ -177,7 +181,8 @@ class Translator:
         if not refusal.faults:
             return self._refused(refusal.code, None, refusal.message)
         fault = refusal.faults[0]
-        return self._refused(fault.code, fault.pointer, f"{fault.message}.")
+        named = self._headers(fault.inputs or (fault.pointer,))
+        return RowRefused("rejected", fault.code, named, f"{fault.message}.", self._version_id)
 
     def _empty(self, field: str) -> RowRefused:
         message = f"No value is left for `{field}`, which is required."

@@ -5,10 +5,10 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.errors import Broken, Fault
+from chalicelib.errors import Broken
 from chalicelib.language.cases import Case, CaseResult, run_case
 from chalicelib.language.declared import Aggregate, Declared, DeclaredOutput
-from chalicelib.language.faults import FAILURES, DecisionRefused
+from chalicelib.language.faults import FAILURES, DecisionFault, DecisionRefused
 from chalicelib.language.kinds import CodeTables, Value, json_value
 from chalicelib.language.reading import InputReader
 
@@ -74,11 +74,12 @@ class Compiled:
 
     def faults(
         self, facts: Mapping[str, Value], *, as_of: date, code_tables: CodeTables = NO_CODE_TABLES
-    ) -> tuple[Fault, ...]:
+    ) -> tuple[DecisionFault, ...]:
         """Everything that keeps ``decide`` from an answer; empty when it has one.
 
-        Each pointer is the first input that the failing part reads, else the output. Messages name the output and the
-        kind of fault; they repeat no value but an unknown code from inputs that are not personal.
+        Each pointer is the first input that the failing part reads (``inputs`` has them all), else the output.
+        Messages name the output and the kind of fault; they repeat no value but an unknown code from inputs that are
+        not personal.
         """
         return self._interpret(facts, as_of, code_tables).faults
 

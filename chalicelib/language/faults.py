@@ -27,6 +27,13 @@ class RuleFault(Fault):
     suggestion: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionFault(Fault):
+    """Why a record has no answer: ``inputs`` are all that the failing part reads, ``pointer`` is the first of them."""
+
+    inputs: tuple[str, ...] = ()
+
+
 class RuleRefused(InvalidInput):
     """The rule document is not a rule of this language; ``faults`` lists every place, not the first only."""
 
@@ -53,8 +60,9 @@ class DecisionRefused(Unprocessable):
     """An expression has no value for this record; each fault's pointer is the input it came from, else the output."""
 
     code = "decision_refused"
+    faults: tuple[DecisionFault, ...]
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[DecisionFault]) -> None:
         super().__init__(_summary("the rule has no answer for this record", faults), faults=faults)
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from chalicelib.errors import Fault
 from chalicelib.language.check import HIT
-from chalicelib.language.faults import Refusal, clip
+from chalicelib.language.faults import DecisionFault, Refusal, clip
 from chalicelib.language.kinds import CodeTables, Value, json_value
 from chalicelib.language.needs import Needs
 from chalicelib.language.rounding import arithmetic_refusal
@@ -49,7 +48,7 @@ class Outcome:
 
     applies: bool
     outputs: dict[str, Value] | None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[DecisionFault, ...] = ()
     trace: dict[str, Any] = field(default_factory=dict)
 
 
@@ -98,24 +97,24 @@ class Interpreter:
         kept = tuple(fault for fault in faults if distinct[fault.pointer, fault.code] is fault)
         return Outcome(applies=True, outputs=None if faults else outputs, faults=kept)
 
-    def _load_facts(self) -> list[Fault]:
-        faults: list[Fault] = []
+    def _load_facts(self) -> list[DecisionFault]:
+        faults: list[DecisionFault] = []
         for name, use in self._program.facts.items():
             if name not in self._raw and not use.optional:
-                faults.append(Fault(name, "missing", "a value is required"))
+                faults.append(DecisionFault(name, "missing", "a value is required", (name,)))
                 continue
             value = self._raw.get(name)
             if use.empty_is_null and value == "":
                 value = None
             if value is None and not use.nullable:
-                faults.append(Fault(name, "missing_value", "null where a value is needed"))
+                faults.append(DecisionFault(name, "missing_value", "null where a value is needed", (name,)))
             self._facts[name] = value
         return faults
 
-    def _fault(self, output: str, node: Node, failed: _Failed) -> Fault:
-        """The fault of one output, at the first column that the failing part reads, else that the output reads."""
+    def _fault(self, output: str, node: Node, failed: _Failed) -> DecisionFault:
+        """The fault of one output, at the columns that the failing part reads, else that the output reads."""
         columns = facts_read(failed.node, self._program.shared) or facts_read(node, self._program.shared)
-        return Fault(columns[0] if columns else output, failed.code, f"{output}: {failed.message}")
+        return DecisionFault(columns[0] if columns else output, failed.code, f"{output}: {failed.message}", columns)
 
     def _root(self, node: Node) -> Any:  # noqa: ANN401 - any value
         _, possible = self._needs.of([node])

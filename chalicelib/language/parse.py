@@ -1,16 +1,21 @@
 """JSON text -> document -> expression trees. Structure only: names and types are the next stage's business."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Any, NoReturn
 
 from chalicelib.language.bounds import ARGUMENTS_MAX, DOCUMENT_BYTES_MAX, EXPRESSION_DEPTH_MAX
-from chalicelib.language.faults import Report, RuleFault, RuleRefused, at, shown
+from chalicelib.language.faults import FAULTS_MAX, Report, RuleFault, RuleRefused, at, shown
 from chalicelib.language.kinds import Value
 
 NUMBER_CHARACTERS_MAX = 64
+# An escape that may be half of a character: JSON's grammar allows it, no UTF-8 can hold it.
+_MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +59,75 @@ Grammar = Mapping[str, tuple[int, tuple[str, ...]]]
 def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - a JSON document is any value
     """Read JSON exactly: numbers with a fraction become ``Decimal``; raises ``RuleRefused``.
 
-    Refused: duplicate keys, NaN and Infinity, numbers of absurd length, text that is not UTF-8, a document over
-    4 MB or nested beyond reason.
+    Refused: a name that an object has twice (``repeated_name``, with its place), NaN and Infinity, numbers of absurd
+    length, text that is no UTF-8 or could not be written as such, a document over 4 MB or nested beyond reason
+    (``not_json``).
     """
     if len(text) > DOCUMENT_BYTES_MAX:
         _not_json(f"at most {DOCUMENT_BYTES_MAX} bytes", f"{len(text)} bytes")
+    repeating: list[_Repeating] = []
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        repeating.append(_Repeating(pairs))
+        return repeating[-1]
+
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        return json.loads(
-            text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
+        document = json.loads(
+            text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant, object_pairs_hook=object_of
         )
     except UnicodeDecodeError as error:
         _not_json("UTF-8", f"byte {error.start} is not")
     except json.JSONDecodeError as error:
-        _not_json("JSON", f"{error.msg} at line {error.lineno} column {error.colno}")
+        found = f"{error.msg[0].lower()}{error.msg[1:]} at line {error.lineno} column {error.colno}"
+        _not_json("JSON", found, message=found)
     except RecursionError:
         _not_json("a document of reasonable depth", "too many nested levels")
+    if _MAYBE_HALF.search(text) and not _is_unicode(document):
+        _not_json("Unicode text", "half of a surrogate pair")
+    if repeating:
+        raise RuleRefused(list(islice(_repeated(document), FAULTS_MAX)))
+    return document
 
 
-def _not_json(expected: str, found: str) -> NoReturn:
-    message = f"expected {expected}, found {found}"
-    raise RuleRefused([RuleFault("", "not_json", message, expected, found)])
+class _Repeating(dict[str, Any]):
+    """An object as a document must not have it: ``names`` are those that it has more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.names = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+
+
+def _repeated(document: object) -> Iterator[RuleFault]:
+    """Every name that an object of the document has twice, in the document's order."""
+    waiting: list[tuple[str, object]] = [("", document)]
+    while waiting:
+        pointer, value = waiting.pop()
+        if isinstance(value, _Repeating):
+            for name in value.names:
+                message = f"{shown(name)} is there twice; which of the two counts would be a guess"
+                yield RuleFault(at(pointer, name), "repeated_name", message, "every name once", f"{shown(name)} twice")
+        if isinstance(value, dict):
+            waiting.extend((at(pointer, name), inner) for name, inner in reversed(value.items()))
+        elif isinstance(value, list):
+            waiting.extend((at(pointer, index), inner) for index, inner in reversed(list(enumerate(value))))
+
+
+def _is_unicode(document: object) -> bool:
+    try:
+        json.dumps(document, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_json(expected: str, found: str, *, message: str | None = None) -> NoReturn:
+    told = message or f"expected {expected}, found {found}"
+    raise RuleRefused([RuleFault("", "not_json", told, expected, found)])
 
 
 def _decimal(text: str) -> Decimal:
@@ -95,17 +147,6 @@ def _integer(text: str) -> int:
 
 def _constant(text: str) -> NoReturn:
     _not_json("a finite number", text)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                _not_json("every key once", f"{shown(name)} twice")
-            seen.add(name)
-    return found
 
 
 def expression(raw: object, pointer: str, grammar: Grammar, report: Report, depth: int = 1) -> Tree:

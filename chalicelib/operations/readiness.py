@@ -44,9 +44,18 @@ def checks(database: Database, *, now: datetime) -> list[Check]:
     ]
     if found[0].ok:
         found.append(_asked("outbox", lambda: _in(database, lambda db: _outbox(db, now))))
-        beats = _in(database, heartbeats.latest)
-        found.extend(_worker(name, beats, now) for name in WORKERS)
+        found.extend(_workers(database, now))
     return found
+
+
+def _workers(database: Database, now: datetime) -> list[Check]:
+    try:
+        beats = _in(database, heartbeats.latest)
+    except (InterlineError, DBAPIError):
+        return [
+            Check(name, ok=False, detail="The database does not say when it ran: is it migrated?") for name in WORKERS
+        ]
+    return [_worker(name, beats, now) for name in WORKERS]
 
 
 def _asked(part: str, ask: Callable[[], str]) -> Check:

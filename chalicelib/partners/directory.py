@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit, keys
 from chalicelib.access.caller import Caller
-from chalicelib.errors import Conflict, InvalidInput, NotFound, Unprocessable
+from chalicelib.errors import NOT_YOURS, Conflict, InvalidInput, NotFound, Unprocessable
 from chalicelib.partners.models import partner as table
 from chalicelib.partners.programs import business_date, zone
 from chalicelib.rules import canonical
@@ -63,7 +63,7 @@ def named(db: Connection, text: str) -> Partner:
     """The partner of a public id (``par_…``) or a code. Raises NotFound."""
     found = by_id(db, raw_id("par", text)) if text.startswith("par_") else by_code(db, text)
     if found is None:
-        raise NotFound(f"There is no partner {text!r}.")
+        raise NotFound(NOT_YOURS)
     return found
 
 

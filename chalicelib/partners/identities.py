@@ -2,21 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from chalicelib.access import audit
-from chalicelib.access.caller import Caller
-from chalicelib.errors import Conflict
 from chalicelib.partners.drafting import Draft
 from chalicelib.partners.models import member_identity as table
 from chalicelib.partners.periods import Period, reconciled
 from chalicelib.partners.roster import intervals
 from chalicelib.storage import bulk
-from chalicelib.storage.ids import new_id, new_ids, public_id
+from chalicelib.storage.ids import new_ids
 
 #: The system whose number the roster carries.
 HR: Final = "hrms"
@@ -42,62 +39,6 @@ def customer_numbers(
         )
         found.update((row.member_id, row.external_id) for row in rows)
     return found
-
-
-def link(
-    db: Connection,
-    *,
-    partner_id: bytes,
-    member_id: bytes,
-    system: str,
-    external_id: str,
-    valid_from: date,
-    caller: Caller,
-    now: datetime,
-) -> None:
-    """Note that ``system`` knows the member as ``external_id`` from a day on; an earlier number ends the day before.
-
-    Noting it again changes nothing. Raises Conflict when that number stands for another member on that day.
-    """
-    covers = (table.c.valid_from <= valid_from) & ((table.c.valid_to.is_(None)) | (table.c.valid_to >= valid_from))
-    numbered = db.execute(
-        select(table.c.member_id).where(
-            table.c.partner_id == partner_id, table.c.system == system, table.c.external_id == external_id, covers
-        )
-    ).all()
-    if any(row.member_id == member_id for row in numbered):
-        return
-    if numbered:
-        raise Conflict(f"{system} knows another member under that number.", code="identity_taken")
-    db.execute(
-        update(table)
-        .where(table.c.member_id == member_id, table.c.system == system, covers)
-        .values(valid_to=valid_from - timedelta(days=1))
-    )
-    bulk.insert(
-        db,
-        table,
-        [
-            {
-                "id": new_id(),
-                "partner_id": partner_id,
-                "member_id": member_id,
-                "system": system,
-                "external_id": external_id,
-                "valid_from": valid_from,
-                "valid_to": None,
-            }
-        ],
-    )
-    audit.record(
-        db,
-        caller=caller,
-        action="member.identity_linked",
-        subject=public_id("mbr", member_id),
-        partner_id=partner_id,
-        after={"system": system, "external_id": external_id, "valid_from": valid_from},
-        now=now,
-    )
 
 
 def follow(db: Connection, partner_id: bytes, drafts: Sequence[Draft]) -> None:

@@ -18,13 +18,19 @@ from chalicelib.language.faults import Report, at, nearest, shown
 from chalicelib.partners.enrolments import INPUTS
 from chalicelib.partners.programs import Kind, ProgramSpec, zone
 from chalicelib.rules import code_tables, documents
+from chalicelib.web.shapes import Day, Written
+from chalicelib.web.wording import sentence
 
-_CODE: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
+#: Codes of partners and programs. Without "_", which parts a partner's code from an employee's number in customer
+#: numbers, and stands for "-" where an outside system's names take no hyphen.
+CODE: Final = r"[a-z0-9][a-z0-9-]{0,39}"
 _DOCUMENTS_MAX: Final = 200
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-Code = Annotated[str, Field(pattern=_CODE)]
-Day = Annotated[date, Field(strict=False)]
+Code = Annotated[str, Written(CODE, "A code has up to 40 small letters, digits and hyphens.")]
+_Unit = Annotated[
+    str, Written("[A-Za-z][A-Za-z0-9_-]{0,19}", "A unit is a word of up to 20 letters, such as points or USD.")
+]
 
 
 class _Part(BaseModel):
@@ -70,7 +76,7 @@ class ProgramDocument(_Part):
     code: Code
     name: Text
     kind: Kind
-    unit: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,19}$", description="points, or a currency.")
+    unit: _Unit = Field(description="points, or a currency.")
     scale: int = Field(ge=0, le=6, description="How many decimals the unit has.")
     time_zone: str = Field(max_length=40, description="IANA name; dates of events are in it.")
     ruleset: str = Field(min_length=1, max_length=100, description="Code of the ruleset of kind accrual.")
@@ -199,7 +205,8 @@ def read(model: type[BaseModel], raw: object, pointer: str, report: Report) -> A
                 name = str(wrong["loc"][-1])
                 report.unknown(place, "field", name, _siblings(model, wrong["loc"][:-1]))
             else:
-                report.add(place, wrong["type"], wrong["msg"], expected=wrong["msg"], found="something else")
+                told = sentence(wrong)
+                report.add(place, wrong["type"], told, expected=told, found="something else")
     return None
 
 

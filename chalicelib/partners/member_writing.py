@@ -6,7 +6,7 @@ and a request, about one employee are applied one after the other, and neither i
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -15,10 +15,14 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
+from chalicelib.deliveries import outbox
+from chalicelib.deliveries.routes import BALANCE
 from chalicelib.partners import drafting, enrolments, identities, programs
+from chalicelib.partners.account_ids import MEMBER, account_id
 from chalicelib.partners.directory import Partner
 from chalicelib.partners.drafting import Draft, Held
 from chalicelib.partners.models import member, member_history
+from chalicelib.partners.programs import Program
 from chalicelib.partners.provenance import BY_API, RowSource
 from chalicelib.partners.roster import Entry, RosterRow, personal
 from chalicelib.storage import bulk
@@ -85,6 +89,7 @@ def apply(db: Connection, batch: Batch, said: Mapping[str, Sequence[Entry]]) -> 
     identities.follow(db, batch.partner.id, drafts)
     of_partner = programs.of_partner(db, batch.partner.id).values()
     enrolments.apply_rule(db, batch.partner.id, of_partner, drafts, now=batch.now)
+    _tell_names(db, batch, of_partner, [draft for draft in drafts if draft.held is not None and draft.written])
     if batch.snapshot_file is not None:
         mark_seen(db, [known.id for known in held.values()], batch.snapshot_file)
     return drafts
@@ -201,12 +206,7 @@ def _state(draft: Draft, batch: Batch) -> dict[str, Any]:
     standing = draft.standing
     assert standing is not None  # noqa: S101 - every draft that writes has one
     entry = standing.entry
-    fields: Mapping[str, str | None]
-    if entry.row is not None:
-        fields = personal(batch.rows[entry.row])
-    else:
-        assert entry.sealed is not None  # noqa: S101 - stored entries and absences carry theirs
-        fields = decrypt_fields(entry.sealed, bound_to=draft.member_id)
+    fields = _personal(draft, entry, batch)
     email = fields["email"]
     return {
         "status": standing.status,
@@ -222,6 +222,28 @@ def _state(draft: Draft, batch: Batch) -> dict[str, Any]:
         "email_index": None if email is None else blind_index(email),
         "changed_at": batch.now,
     }
+
+
+def _personal(draft: Draft, entry: Entry, batch: Batch) -> Mapping[str, str | None]:
+    """What an entry says about the person."""
+    if entry.row is not None:
+        return personal(batch.rows[entry.row])
+    assert entry.sealed is not None  # noqa: S101 - stored entries and absences carry theirs
+    return decrypt_fields(entry.sealed, bound_to=draft.member_id)
+
+
+def _tell_names(db: Connection, batch: Batch, of_partner: Iterable[Program], drafts: Sequence[Draft]) -> None:
+    """See that outside systems that know of a member's points are told the member's new last name."""
+    renamed = [draft.member_id for draft in drafts if _renamed(draft, batch)]
+    keys = [account_id(program.id, MEMBER, member_id).hex() for program in of_partner for member_id in renamed]
+    outbox.told_otherwise(db, batch.partner.id, BALANCE, keys, now=batch.now)
+
+
+def _renamed(draft: Draft, batch: Batch) -> bool:
+    assert draft.held is not None  # noqa: S101 - the caller selects those who were known
+    assert draft.standing is not None  # noqa: S101 - every draft that writes has one
+    before = decrypt_fields(draft.held.personal, bound_to=draft.member_id)
+    return before["last_name"] != _personal(draft, draft.standing.entry, batch)["last_name"]
 
 
 def _sealed(draft: Draft, entry: Entry, batch: Batch) -> bytes:

@@ -106,7 +106,8 @@ def absent(
 ) -> list[str]:
     """The employee ids, in order, of active members that the snapshot file did not name.
 
-    ``on`` is the snapshot's effective date: whom a later row speaks about, or who has left by then, is not among them.
+    ``on`` is the snapshot's effective date: whom a later row speaks about, whose first day is later, or who has left by
+    then, is not among them.
     Nor is who was hired or changed after ``changed_until``: a snapshot cannot know whom it was too early for.
     """
     unseen = member.c.seen_in.is_(None) | (member.c.seen_in != file_id)
@@ -114,7 +115,7 @@ def absent(
     if changed_until is not None:
         query = query.where(member.c.changed_at <= changed_until)
     if on is not None:
-        query = query.where(member.c.effective_date <= on)
+        query = query.where(member.c.effective_date <= on, member.c.hire_date <= on)
     refs = [_ref(row) for row in db.execute(query.order_by(member.c.employee_id))]
     if on is not None:
         refs = [ref for ref in as_of(db, refs, on) if ref.status == "active"]

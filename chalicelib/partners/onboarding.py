@@ -16,7 +16,7 @@ from chalicelib.access.caller import Caller
 from chalicelib.deliveries import targets
 from chalicelib.errors import InvalidInput, NotPermitted
 from chalicelib.language.faults import Report, nearest, shown
-from chalicelib.partners import directory, enrolling, programs
+from chalicelib.partners import directory, enrolling, programs, several_programs
 from chalicelib.partners.directory import Partner
 from chalicelib.partners.manifest import Bundle, Document, Manifest, examine
 from chalicelib.partners.models import partner as partner_table
@@ -89,7 +89,7 @@ def apply(
             _examine_owner(document, report)
         # Whoever applies bundles of one partner at once takes turns here.
         known = _locked(db, examined.manifest.code)
-        _examine_against(db, examined, known, report)
+        _examine_against(db, examined, known, report, now=now)
     if report.faults or examined is None:
         count = "One place" if len(report.faults) == 1 else f"{len(report.faults)} places"
         raise BundleRefused(f"{count} of the bundle cannot be used; nothing was changed.", faults=told(report))
@@ -107,7 +107,7 @@ def _locked(db: Connection, code: str) -> Partner | None:
     return directory.by_code(db, code)
 
 
-def _examine_against(db: Connection, bundle: Bundle, known: Partner | None, report: Report) -> None:
+def _examine_against(db: Connection, bundle: Bundle, known: Partner | None, report: Report, *, now: datetime) -> None:
     """Report what does not fit to what is stored: fixed properties, references to nothing."""
     manifest = bundle.manifest
     stored = {} if known is None else programs.of_partner(db, known.id)
@@ -127,6 +127,14 @@ def _examine_against(db: Connection, bundle: Bundle, known: Partner | None, repo
         for pointer, names in wanted:
             if not there & set(names):
                 report.unknown(pointer, kind, names[-1], there)
+    several_programs.examine(
+        db,
+        _mappings(db, manifest, known),
+        stored.keys() | {program.code for program in manifest.programs},
+        documents={document.code: document.content for document in bundle.rules if document.kind == "mapping"},
+        report=report,
+        now=now,
+    )
     tables = {document.code for document in bundle.code_tables}
     for pointer, looked_up in bundle.looked_up.items():
         for name in code_tables.foreign(db, looked_up - tables, partner_id):
@@ -138,6 +146,16 @@ def _examine_against(db: Connection, bundle: Bundle, known: Partner | None, repo
                 found=name,
                 suggestion=nearest(name, tables),
             )
+
+
+def _mappings(db: Connection, manifest: Manifest, known: Partner | None) -> list[tuple[str, str]]:
+    """The mappings of all targets that the partner will have, each with the place in the bundle that is to blame."""
+    named = {target.get("code") for target in manifest.targets}
+    kept = [] if known is None else [target for target in targets.of_partner(db, known.id) if target.code not in named]
+    return [
+        (f"/manifest/targets/{number}/mapping", str(target.get("mapping")))
+        for number, target in enumerate(manifest.targets)
+    ] + [("/manifest/programs", target.mapping_code) for target in kept]
 
 
 def _examine_owner(document: Document, report: Report) -> None:
@@ -218,8 +236,12 @@ class _Application:
             partner = directory.change(self.db, known, contacts=contacts, caller=self.caller, now=self.now, **described)
             before = {"name": known.name, "industry": known.industry}
             action: Action = "unchanged" if partner == known else "change"
-            changed = {} if partner == known else described
-            self.steps.append(Step("partner", partner.code, action, before if changed else {}, changed))
+            changed = [name for name in described if before[name] != described[name]]
+            self.steps.append(
+                Step(
+                    "partner", partner.code, action, {n: before[n] for n in changed}, {n: described[n] for n in changed}
+                )
+            )
         self._keep_manifest(partner)
         return partner
 
@@ -241,10 +263,16 @@ class _Application:
     def _rule(self, partner: Partner, document: Document) -> None:
         owner = None if document.shared else partner.id
         saved = rulesets.save(self.db, document.content, partner_id=owner, caller=self.caller, now=self.now)
-        version = {"version": saved.number, "content_hash": saved.content_hash.hex()}
-        action: Action = "unchanged" if not saved.created else "create" if saved.number == 1 else "change"
-        self.steps.append(Step("ruleset", document.code, action, after=version if saved.created else {}))
+        if saved.created:
+            version = {"version": saved.number, "content_hash": saved.content_hash.hex()}
+            first = saved.number == 1
+            before = {} if first else {"version": saved.number - 1}
+            self.steps.append(Step("ruleset", document.code, "create" if first else "change", before, version))
+        else:
+            self.steps.append(Step("ruleset", document.code, "unchanged"))
         since = self._since(document)
+        live = rulesets.timeline(self.db, document.code, known_at=self.now).on(since)
+        before = {} if live is None else {"version": live.number}
         after = {"version": saved.number, "effective_from": since.isoformat()}
         try:
             activated = rulesets.activate(
@@ -253,10 +281,12 @@ class _Application:
         except NotPermitted as error:
             if error.code != _APPROVAL_MISSING:
                 raise
-            self.steps.append(Step("activation", document.code, "awaits_approval", after=after))
+            self.steps.append(Step("activation", document.code, "awaits_approval", before, after))
         else:
-            step = ("change", after) if activated else ("unchanged", {})
-            self.steps.append(Step("activation", document.code, step[0], after=step[1]))  # type: ignore[arg-type]
+            if activated:
+                self.steps.append(Step("activation", document.code, "change" if before else "create", before, after))
+            else:
+                self.steps.append(Step("activation", document.code, "unchanged"))
 
     def _since(self, document: Document) -> date:
         if document.since is not None:

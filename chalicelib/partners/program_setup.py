@@ -6,9 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
+from chalicelib.deliveries import targets
 from chalicelib.errors import Conflict, Fault, InvalidInput
 from chalicelib.language.faults import Report
-from chalicelib.partners import enrolling, programs
+from chalicelib.partners import enrolling, programs, several_programs
 from chalicelib.partners.directory import Partner, require_active
 from chalicelib.partners.manifest import ProgramDocument, examine_program
 from chalicelib.partners.programs import Program
@@ -29,10 +30,19 @@ def create(
     usable = usable_rulesets(db, partner.id).get("accrual", set())
     if document.ruleset not in usable:
         report.unknown("/ruleset", "accrual ruleset", document.ruleset, sorted(usable))
+    stored = programs.of_partner(db, partner.id)
+    several_programs.examine(
+        db,
+        [("/code", target.mapping_code) for target in targets.of_partner(db, partner.id)],
+        stored.keys() | {document.code},
+        documents={},
+        report=report,
+        now=now,
+    )
     if report.faults:
         raise InvalidInput("The program cannot be used.", code="program_refused", faults=told(report))
     spec = document.spec()
-    known = programs.of_partner(db, partner.id).get(spec.code)
+    known = stored.get(spec.code)
     if known is not None:
         if programs.spec_of(known) != spec:
             raise Conflict(f"There is another program {spec.code} already.", code="program_exists")

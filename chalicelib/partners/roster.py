@@ -17,6 +17,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypedDict
 
+from chalicelib.language.rounding import plain
+from chalicelib.partners import identifiers
+
 _DAY: Final = timedelta(days=1)
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -92,9 +95,10 @@ def examine(row: RosterRow) -> RosterOutcome | None:
     """Why the row cannot be applied, or None. The message never repeats a value."""
     if row["action"] not in ACTIONS:
         return RosterOutcome("rejected", "unknown_action", "action", "The action must be A, C or T.")
-    refused = _unusable_id(row["employee_id"])
-    if refused is not None:
-        return refused
+    unusable = identifiers.unusable("employee_id", row["employee_id"])
+    if unusable is not None:
+        code, message = unusable
+        return RosterOutcome("rejected", code, "employee_id", message)
     fields: Any = row
     for name, longest in _CHARACTERS_MAX.items():
         if len(fields[name]) > longest:
@@ -106,16 +110,6 @@ def examine(row: RosterRow) -> RosterOutcome | None:
     term_date = row["term_date"]
     if term_date is not None and term_date < row["hire_date"]:
         return RosterOutcome("rejected", "term_before_hire", "term_date", "The term date is before the hire date.")
-    return None
-
-
-def _unusable_id(employee_id: str) -> RosterOutcome | None:
-    if not employee_id.strip():
-        return RosterOutcome("rejected", "missing", "employee_id", "The employee id is blank.")
-    # MySQL compares text as if padded with blanks, SQLite and Python do not: "E1" and "E1 " must never meet.
-    if employee_id != employee_id.strip():
-        message = "The employee id begins or ends with a blank: send it without."
-        return RosterOutcome("rejected", "surrounding_blanks", "employee_id", message)
     return None
 
 
@@ -167,7 +161,7 @@ def content(row: RosterRow) -> bytes:
         None if term_date is None else term_date.isoformat(),
         row["job_code"],
         row["country"],
-        None if fte_pct is None else _plain(fte_pct),
+        None if fte_pct is None else plain(fte_pct),
         *[fields[name] for name in _TEXTS],
     ]
     return _encode(said).encode()
@@ -188,7 +182,7 @@ def parsed_attributes(text: str) -> dict[str, Any]:
 @lru_cache(maxsize=4096)
 def _attributes_text(values: tuple[str | Decimal | None, ...]) -> str:
     said = {name: value for name, value in zip(ATTRIBUTES, values, strict=True) if value is not None}
-    return _encode({name: _plain(value) if isinstance(value, Decimal) else value for name, value in said.items()})
+    return _encode({name: plain(value) if isinstance(value, Decimal) else value for name, value in said.items()})
 
 
 @lru_cache(maxsize=4096)
@@ -203,11 +197,6 @@ def personal(row: RosterRow) -> dict[str, str | None]:
     """The personal fields of the row."""
     fields: Any = row
     return {name: fields[name] for name in _PERSONAL_ORDER}
-
-
-def _plain(number: Decimal) -> str:
-    text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def spans(entries: Iterable[Entry], *, since: Span | None = None) -> list[Span]:

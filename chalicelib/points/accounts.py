@@ -1,6 +1,6 @@
 """Accounts: who holds points in which program, under which id, and how their rows are locked.
 
-An account's id follows from its program, kind and owner (UUIDv8, RFC 9562, 5.8), so a writer locks by primary key
+An account's id follows from its program, kind and owner (``partners.account_ids``), so a writer locks by primary key
 without looking the id up, and two writers who create the same account make the same row. Every lock is taken in the
 order of ids, before any other row of the ledger is written: two batches never wait for each other in a circle, save
 when both create accounts that the other locks; the edge then tries the transaction again.
@@ -9,22 +9,17 @@ when both create accounts that the other locks; the edge then tries the transact
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Literal
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import NotFound
-from chalicelib.points.models import HOUSE, account
+from chalicelib.partners.account_ids import HOUSE, MEMBER, account_id
+from chalicelib.points.models import account
 from chalicelib.storage import bulk
 
 HouseKind = Literal["issuance", "redemption", "expiry", "adjustment"]
-MEMBER = "member"
-
-_VERSION_8 = 0x8 << 76
-_VARIANT_2 = 0x2 << 62
-_KEEP = (1 << 128) - 1 & ~(0xF << 76) & ~(0x3 << 62)
 
 
 @dataclass(slots=True)
@@ -41,12 +36,6 @@ class Locked:
     credits_posted: int
     partner_id: bytes
     program_id: bytes
-
-
-def account_id(program_id: bytes, kind: str, owner_id: bytes = HOUSE) -> bytes:
-    """The id of the one account of this kind and owner in a program; without an owner, of its house account."""
-    digest = sha256(program_id + owner_id + kind.encode()).digest()
-    return (int.from_bytes(digest[:16]) & _KEEP | _VERSION_8 | _VARIANT_2).to_bytes(16)
 
 
 _COUNTERS = (

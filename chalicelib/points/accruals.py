@@ -103,6 +103,13 @@ def record(
 
 
 def _decide_and_post(db: Connection, batch: _Batch, questions: Sequence[Question]) -> None:
+    """Decide the events with their members' accounts locked, store the accepted ones and post what they earn.
+
+    A missing account is opened before anything is decided, because its row is what two first events of one member wait
+    for: without it each would read a period's sum without the other's points, and a cap would hold for neither. An
+    account whose events are then all refused, or earn nothing, stays open without an entry; it shows and delivers
+    nothing.
+    """
     owners = {question.account_id: (question.program.id, question.member.id) for question in questions}
     locked = accounts.lock_members(db, batch.partner.id, owners, now=batch.now)
     periods = {

@@ -11,15 +11,15 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.engine import Connection
 
-from chalicelib.deliveries.snapshots import Snapshot, StateReader
+from chalicelib.deliveries.snapshots import Snapshot, Source
 from chalicelib.language import Value
 from chalicelib.partners import directory, identities, members, programs
+from chalicelib.partners.account_ids import MEMBER
 from chalicelib.partners.models import program
 from chalicelib.partners.programs import NEVER
-from chalicelib.points.accounts import MEMBER
 from chalicelib.points.models import account, lot, lot_use, transfer
 from chalicelib.storage import bulk
 
@@ -109,12 +109,13 @@ _NOW = (
     .group_by(*_ACCOUNT, lot.c.expires_on)
     .order_by(account.c.id, lot.c.expires_on)
 )
-_NOW_OF_MEMBER = _NOW.where(account.c.owner_id == bindparam("member_id"))
+# An account whose every event was refused or earned nothing is open all the same (``accruals``): it is no balance.
+_NOW_OF_MEMBER = _NOW.where(account.c.owner_id == bindparam("member_id"), account.c.entry_no > 0)
 _NOW_OF_ACCOUNTS = _NOW.where(account.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def of(db: Connection, member_id: bytes, *, now: datetime) -> list[Balance]:
-    """The member's balances, by program code; only of programs in which an account was opened. One statement."""
+    """The member's balances, by program code; only of programs in which anything was ever posted. One statement."""
     rows = db.execute(_NOW_OF_MEMBER, {"member_id": member_id, "earliest": _earliest(now)})
     return sorted(_balances(rows, now), key=attrgetter("program_code"))
 
@@ -155,7 +156,7 @@ _ACCOUNTS_THEN = (
             transfer, (transfer.c.account_id == account.c.id) & (transfer.c.business_date <= bindparam("day"))
         )
     )
-    .where(account.c.owner_id == bindparam("member_id"), account.c.kind == MEMBER)
+    .where(account.c.owner_id == bindparam("member_id"), account.c.kind == MEMBER, account.c.entry_no > 0)
     .group_by(*_ACCOUNT)
 )
 
@@ -214,9 +215,33 @@ def for_delivery(db: Connection, keys: Sequence[str], *, now: datetime) -> dict[
     return snapshots
 
 
-def reader(clock: Callable[[], datetime]) -> StateReader:
-    """``for_delivery`` as the pump takes it, reading at the time of the clock."""
-    return lambda db, keys: for_delivery(db, keys, now=clock())
+_KEYS = (
+    select(account.c.id)
+    .where(
+        account.c.partner_id == bindparam("partner_id"),
+        account.c.kind == MEMBER,
+        account.c.entry_no > 0,
+        account.c.id > bindparam("after"),
+    )
+    .order_by(account.c.id)
+    .limit(bindparam("keys", type_=Integer()))
+    .with_for_update()
+)
+
+
+def delivery_keys(db: Connection, partner_id: bytes, after: str, limit: int) -> list[str]:
+    """The outbox keys of up to ``limit`` balances of a partner, ascending, behind ``after``; their accounts locked.
+
+    Whoever posts to an account locks it first and asks for the targets last: so a posting that does not see a target
+    yet is waited for here, and is seen.
+    """
+    given = {"partner_id": partner_id, "after": bytes.fromhex(after), "keys": limit}
+    return [account_id.hex() for account_id in db.execute(_KEYS, given).scalars()]
+
+
+def source(clock: Callable[[], datetime]) -> Source:
+    """Balances as the pump takes them, read at the time of the clock."""
+    return Source(lambda db, keys: for_delivery(db, keys, now=clock()), delivery_keys)
 
 
 def _figures(balance: Balance) -> dict[str, Value]:

@@ -6,6 +6,8 @@ from hashlib import sha256
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Literal, NamedTuple, Protocol, TypedDict
 
+from chalicelib.language.rounding import plain
+
 #: The longest event id that the hub keeps.
 EVENT_ID_LENGTH_MAX = 100
 #: The longest event type that the hub keeps.
@@ -94,11 +96,3 @@ def content_hash(event: NewAccrual) -> bytes:
     # As JSONEncoder would write it, in a quarter of its time.
     listed = ",".join(["null" if text is None else _quoted(text) for text in content])
     return sha256(f"[{listed}]".encode()).digest()
-
-
-def plain(value: Decimal) -> str:
-    """The one text of a number's value: no exponent, no trailing zeros, no negative zero."""
-    if not value:
-        return "0"
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import NotFound
+from chalicelib.partners.account_ids import MEMBER
 from chalicelib.partners.models import program
-from chalicelib.points.accounts import MEMBER
 from chalicelib.points.models import account, accrual_event, transfer
 
 

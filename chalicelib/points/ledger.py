@@ -14,7 +14,9 @@ from sqlalchemy import Integer, bindparam, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.deliveries import outbox
+from chalicelib.deliveries.routes import BALANCE
 from chalicelib.errors import Broken, OtherContent, Unprocessable
+from chalicelib.partners import account_ids
 from chalicelib.points import accounts
 from chalicelib.points.accounts import HouseKind, Locked
 from chalicelib.points.models import account, lot, lot_use, transfer
@@ -24,8 +26,6 @@ from chalicelib.storage.ids import new_id, new_ids
 EarnKind = Literal["accrual"]
 SpendKind = Literal["redemption"]
 
-#: The entity under which the outbox carries balances; its key is the account id in hexadecimal.
-BALANCE = "balance"
 #: The largest amount of one transfer, in minor units. A thousand of them still fit into an account's counters.
 AMOUNT_MINOR_MAX = 10**15
 #: Lots read for one spend at first; more are read only when these do not suffice.
@@ -91,7 +91,7 @@ def earn(
         program_id = holder.program_id
         house_id = house_ids.get(program_id)
         if house_id is None:
-            house_id = house_ids[program_id] = accounts.account_id(program_id, _HOUSE_OF[kind])
+            house_id = house_ids[program_id] = account_ids.account_id(program_id, _HOUSE_OF[kind])
         holder.entry_no = entry_no = holder.entry_no + 1
         holder.credits_posted += amount_minor
         transfers.append(

@@ -14,10 +14,11 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.deliveries import outbox
 from chalicelib.deliveries.outbox import Carried
+from chalicelib.deliveries.routes import BALANCE
 from chalicelib.points import deciding, history
 from chalicelib.points.deciding import Proof
 from chalicelib.points.history import Entry, Event
-from chalicelib.points.ledger import BALANCE, Taken
+from chalicelib.points.ledger import Taken
 from chalicelib.points.models import lot_use
 from chalicelib.rules import rulesets
 from chalicelib.rules.rulesets import LiveVersion

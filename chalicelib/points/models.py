@@ -8,9 +8,6 @@ from sqlalchemy import Column, Index, Integer, UniqueConstraint
 
 from chalicelib.storage.tables import Big, Day, Digest, Id, JsonText, Microseconds, code, id_column, seq_column, table
 
-#: Sixteen zero bytes: the owner of a program's house accounts.
-HOUSE = bytes(16)
-
 #: A member account has four counters; a house account has none (a shared counter is a hot spot): it is summed.
 account = table(
     "account",
@@ -18,7 +15,7 @@ account = table(
     Column("partner_id", Id, nullable=False),
     Column("program_id", Id, nullable=False),
     Column("kind", code(20), nullable=False),  # member | issuance | redemption | expiry | adjustment
-    Column("owner_id", Id, nullable=False),  # member.id, or HOUSE
+    Column("owner_id", Id, nullable=False),  # member.id, or account_ids.HOUSE
     Column("debits_pending", Big, nullable=False, default=0),
     Column("debits_posted", Big, nullable=False, default=0),
     Column("credits_pending", Big, nullable=False, default=0),

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.engine import Connection
 
-from chalicelib.points.accounts import MEMBER
-from chalicelib.points.models import HOUSE, account, accrual_event, hold, lot, lot_use, transfer
+from chalicelib.partners.account_ids import HOUSE, MEMBER
+from chalicelib.points.models import account, accrual_event, hold, lot, lot_use, transfer
 
 #: Breaks listed of each kind; a ledger with more is broken enough.
 BREAKS_MAX = 100

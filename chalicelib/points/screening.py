@@ -1,15 +1,16 @@
 """Whom an event concerns and which rule decides it: program, member, enrolment, version in force on its date."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from typing import NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
 
 from sqlalchemy.engine import Connection
 
+from chalicelib.partners import identifiers, programs
+from chalicelib.partners.account_ids import MEMBER, account_id
 from chalicelib.partners.members import MemberRef
 from chalicelib.partners.programs import Program
 from chalicelib.points import standing
-from chalicelib.points.accounts import MEMBER, account_id
 from chalicelib.points.events import (
     EVENT_ID_LENGTH_MAX,
     EVENT_TYPE_LENGTH_MAX,
@@ -21,6 +22,9 @@ from chalicelib.points.events import (
 from chalicelib.points.standing import Wanted
 from chalicelib.rules import rulesets
 from chalicelib.rules.rulesets import LiveVersion
+
+#: How far an event's date may be ahead of the program's own: for a partner further east, the next day has begun.
+AHEAD_MAX: Final = timedelta(days=1)
 
 
 class Question(NamedTuple):
@@ -47,16 +51,11 @@ def malformed(event: NewAccrual) -> Recorded | None:
     if not 0 < len(event_id) <= EVENT_ID_LENGTH_MAX:
         message = f"The event id must have 1 to {EVENT_ID_LENGTH_MAX} characters."
         return rejected(event_id[:EVENT_ID_LENGTH_MAX], "event_id_length", "event_id", message)
-    # MySQL compares text as if padded with blanks, SQLite and Python do not: "E1" and "E1 " must never meet.
-    for name, key in (
-        ("event_id", event_id),
-        ("employee_id", event["employee_id"]),
-        ("program_code", event["program_code"]),
-    ):
-        if key != key.strip():
-            return rejected(
-                event_id, "surrounding_blanks", name, f"The {name} begins or ends with a blank: send it without."
-            )
+    for name in ("event_id", "employee_id", "program_code"):
+        unusable = identifiers.unusable(name, event[name])
+        if unusable is not None:
+            code, message = unusable
+            return rejected(event_id, code, name, message)
     if not 0 < len(event["event_type"]) <= EVENT_TYPE_LENGTH_MAX:
         message = f"The event type must have 1 to {EVENT_TYPE_LENGTH_MAX} characters."
         return rejected(event_id, "event_type_length", "event_type", message)
@@ -77,7 +76,7 @@ def screen(
     now: datetime,
     instead: LiveVersion | None = None,
 ) -> Screened:
-    """Find for each event what decides it; refuse by name those that concern nobody, no program or no rule.
+    """Find for each event what decides it; refuse by name those that concern nobody, no program, no day or no rule.
 
     ``instead`` is asked in place of the version in force: what would it have decided?
     """
@@ -86,6 +85,7 @@ def screen(
     by_code, known, enrolled = standing.of(db, partner_id, wanted)
     codes = {by_code[each.program_code].ruleset_code for each in wanted if each.program_code in by_code}
     timelines = rulesets.timelines(db, sorted(codes) if enrolled and instead is None else [], known_at=now)
+    latest = {code: programs.business_date(now, program) + AHEAD_MAX for code, program in by_code.items()}
     account_ids: dict[tuple[bytes, bytes], bytes] = {}
     questions: list[Question] = []
     refused: dict[int, Recorded] = {}
@@ -95,6 +95,9 @@ def screen(
             refused[index] = _no_program(event, program)
             continue
         day = event["event_date"]
+        if not program.effective_from <= day <= latest[program.code]:
+            refused[index] = _no_day(event, program)
+            continue
         member = known.get((event["employee_id"], day))
         if member is None:
             message = "The partner has no employee of this number: send the roster, then this event again."
@@ -122,6 +125,14 @@ def _no_program(event: NewAccrual, program: Program | None) -> Recorded:
         message = "The partner has no program of this code."
         return rejected(event["event_id"], "unknown_program", "program_code", message)
     return rejected(event["event_id"], "program_closed", "program_code", f"The program {program.code} is closed.")
+
+
+def _no_day(event: NewAccrual, program: Program) -> Recorded:
+    if event["event_date"] < program.effective_from:
+        message = f"The program {program.code} begins on {program.effective_from}."
+        return rejected(event["event_id"], "before_program", "event_date", message)
+    message = "The event's date is still to come: send it on that day."
+    return rejected(event["event_id"], "event_in_future", "event_date", message)
 
 
 def _in_force(periods: Sequence[tuple[date, date | None]], day: date) -> bool:

@@ -6,17 +6,17 @@ The two are kept apart, so the sum is zero only when the counters are right.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, case, func, literal, select, union_all
 from sqlalchemy.engine import Connection
 
+from chalicelib.partners.account_ids import MEMBER
 from chalicelib.partners.models import program
-from chalicelib.points.accounts import MEMBER
 from chalicelib.points.models import account, transfer
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """All accounts of one kind in one program, in minor units."""
+    """All accounts of one kind in one program, in minor units; ``accounts`` are those with anything posted."""
 
     kind: str
     accounts: int
@@ -71,7 +71,8 @@ def _members(db: Connection, program_ids: list[bytes]) -> list[tuple[bytes, Line
     query = (
         select(
             account.c.program_id,
-            func.count(),
+            # An account may be open with nothing posted to it.
+            func.count(case((account.c.entry_no > 0, 1))),
             func.sum(account.c.debits_posted),
             func.sum(account.c.credits_posted),
         )

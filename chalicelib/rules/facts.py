@@ -83,6 +83,9 @@ BALANCE: Mapping[str, Fact] = {
     "version": Fact("integer", "Grows with every change of the balance."),
 }
 
+#: Facts of a balance that are the same in all programs of a member.
+OF_MEMBER = frozenset({"partner_code", "employee_id", "customer_no", "last_name"})
+
 #: What a mapping maps, by its ``entity``.
 ENTITIES: Mapping[str, Mapping[str, Fact]] = {"balance": BALANCE}
 

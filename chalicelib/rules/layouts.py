@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from chalicelib.language import Compiled, RuleRefused, compile_fields
 from chalicelib.language.faults import Report, at, shown
 from chalicelib.rules.entities import ENTITIES, EntityField
+from chalicelib.web.shapes import Written
+from chalicelib.web.wording import sentence
 
 #: Encodings whose line feed is one byte and never part of another character: rows can be addressed by bytes.
 Encoding = Literal["utf-8", "cp1252", "iso-8859-1", "iso-8859-15", "ascii"]
@@ -83,7 +85,9 @@ class LayoutField(_Part):
 class LayoutDocument(_Part):
     """The layout's own part of a rule document."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    name: Annotated[
+        str, Written("[a-z0-9][a-z0-9_-]{0,63}", "A name has up to 64 small letters, digits, hyphens and underscores.")
+    ]
     entity: Literal["roster", "accrual"]
     rank: Annotated[int, Field(ge=0, le=1000)]
     mode: Literal["delta", "snapshot"] = "delta"
@@ -157,7 +161,8 @@ def _spec(document: Mapping[str, Any]) -> LayoutDocument:
             if wrong["type"] == "extra_forbidden":
                 report.unknown(pointer, "field", str(place[-1]), _known_names(place))
             else:
-                report.add(pointer, "bad_layout", wrong["msg"], expected=wrong["msg"], found=shown(wrong.get("input")))
+                told = sentence(wrong)
+                report.add(pointer, "bad_layout", told, expected=told, found=shown(wrong.get("input")))
         raise RuleRefused(report.faults) from error
 
 

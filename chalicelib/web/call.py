@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
 from chalicelib.access.principal import Principal
-from chalicelib.errors import NotFound
+from chalicelib.errors import NOT_YOURS, NotFound
 from chalicelib.storage.engine import Database
 
 
@@ -67,4 +67,4 @@ class Call:
         """Refuse another partner's data as if there were none. Raises NotFound."""
         mine = self.principal.partner_id
         if mine is not None and mine != partner_id:
-            raise NotFound("There is no such thing, or it belongs to another partner.")
+            raise NotFound(NOT_YOURS)

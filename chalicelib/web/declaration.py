@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InterlineError
 from chalicelib.web.answers import Answer, Attachment
-from chalicelib.web.registry import Effect, EndpointSpec, Open, Replay
+from chalicelib.web.registry import Effect, EndpointSpec, Open, PathParameter, Replay
 
 #: What repeating a POST means; see ``web.endpoint``.
 Idempotent = bool | Literal["required"] | None
@@ -51,9 +52,12 @@ def specify(
     del parameters["call"]
     query = parameters.pop("query", None)
     body = parameters.pop("body", None)
-    _check_path(route, path, parameters)
+    described = _path_parameters(route, path, parameters)
     if query is not None:
         _check_closed(route, "query", query)
+        silent = [name for name, field in query.model_fields.items() if not field.description]
+        if silent:
+            raise TypeError(f"{route}: the query parameters {silent} have no description.")
     if body is not None:
         _check_closed(route, "body", body)
         if method in {"GET", "DELETE"}:
@@ -74,7 +78,7 @@ def specify(
         content_types=content_types,
         body_bytes_max=body_bytes_max,
         exact_numbers=exact_numbers,
-        path_parameters=parameters,
+        path_parameters=described,
         query=query,
         query_lists=frozenset() if query is None else _lists(query),
         body=None if body is None else TypeAdapter(body),
@@ -82,13 +86,21 @@ def specify(
     )
 
 
-def _check_path(route: str, path: str, parameters: dict[str, Any]) -> None:
+def _path_parameters(route: str, path: str, parameters: dict[str, Any]) -> dict[str, PathParameter]:
     named = _PARAMETER.findall(path)
     if sorted(named) != sorted(parameters):
         raise TypeError(f"{route}: the handler takes {sorted(parameters)}, the path has {sorted(named)}.")
-    for name, kind in parameters.items():
-        if kind not in {str, int}:
-            raise TypeError(f"{route}: the path parameter {name} is str or int.")
+    return {name: _path_parameter(route, name, parameters[name]) for name in named}
+
+
+def _path_parameter(route: str, name: str, annotation: Any) -> PathParameter:  # noqa: ANN401 - an annotation
+    kind, *metadata = typing.get_args(annotation) if hasattr(annotation, "__metadata__") else (annotation,)
+    if kind not in {str, int}:
+        raise TypeError(f"{route}: the path parameter {name} is str or int.")
+    fields = [each for each in metadata if isinstance(each, FieldInfo) and each.description]
+    if not fields:
+        raise TypeError(f"{route}: the path parameter {name} has no description (see web.paths).")
+    return PathParameter(kind, fields[0].description or "", tuple(fields[0].examples or ()))
 
 
 def _check_closed(route: str, what: str, shape: Any) -> None:  # noqa: ANN401 - an annotation

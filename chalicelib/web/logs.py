@@ -25,12 +25,9 @@ from chalicelib.storage.ids import new_id
 #: The names that may be logged: codes, counts, times, places and our own identifiers.
 FIELDS: Final = frozenset(
     {
-        "actor", "attempt", "batch", "bucket", "code", "column", "connector", "count", "delivery_id", "duration_ms",
-        "entity", "error_type", "event_name", "file_id", "handler", "key_id", "layout", "layout_version", "limit",
-        "message_id", "method", "object_key", "outcome", "partner", "partner_id", "points_minor", "program", "queue",
-        "reason_code", "receive_count", "remaining_s", "retry_after_s", "route", "row_no", "rows", "rows_accepted",
-        "rows_duplicate", "rows_ignored", "rows_rejected", "rows_total", "ruleset", "ruleset_version", "schedule",
-        "size_bytes", "slice_no", "state", "status", "system", "target", "tries", "wait_s", "worker",
+        "actor", "code", "count", "delivery_id", "duration_ms", "error_type", "file_id", "handler", "key_id", "layout",
+        "message_id", "method", "object_key", "partner", "queue", "route", "schedule", "state", "status", "target",
+        "worker",
     }
 )  # fmt: skip
 _OURS: Final = ("chalicelib", "app", "interline", "local", "cli")

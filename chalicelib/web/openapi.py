@@ -1,9 +1,10 @@
 """The OpenAPI 3.1 document, made from the registry of endpoints; nothing in it is written twice."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
@@ -35,6 +36,8 @@ _INTRODUCTION: Final = (
     "Amounts and points are decimal strings, never numbers. Lists are pages: send `next_cursor` as `cursor`. "
     "A write repeated with the same `Idempotency-Key` takes effect once and gives the same answer."
 )
+#: Viewers show a lock and no scope.
+_NEEDS: Final[Mapping[Scope | Open, str]] = MappingProxyType({Open.PUBLIC: "", Open.AUTHENTICATED: "Any key may ask."})
 _Mode = Literal["validation", "serialization"]
 _Schemas = dict[tuple[str, _Mode], dict[str, Any]]
 
@@ -63,7 +66,7 @@ def document(
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A key: `ilk_…`. The scope that an operation needs is listed with it.",
+                    "description": "A key: `ilk_…`. Each operation names the scope that it needs.",
                 }
             },
             "parameters": _shared_parameters(),
@@ -112,8 +115,9 @@ def _operation(spec: EndpointSpec, schemas: _Schemas) -> dict[str, Any]:
         "responses": _responses(spec, schemas),
         "security": [] if spec.scope is Open.PUBLIC else [{"key": _scopes(spec)}],
     }
-    if rest.strip():
-        operation["description"] = rest.strip()
+    told = [part for part in (rest.strip(), _NEEDS.get(spec.scope, f"Needs the scope `{spec.scope}`.")) if part]
+    if told:
+        operation["description"] = "\n\n".join(told)
     if spec.body is not None:
         schema = schemas[f"{spec.route} body", "validation"]
         content = {media_type: {"schema": schema} for media_type in spec.content_types}
@@ -139,9 +143,13 @@ def _parameters(spec: EndpointSpec, schemas: _Schemas) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "integer", "minimum": 0} if kind is int else {"type": "string"},
+            "description": _with_example(parameter.description, parameter.examples),
+            "schema": {
+                **({"type": "integer", "minimum": 0} if parameter.kind is int else {"type": "string"}),
+                **({"examples": list(parameter.examples)} if parameter.examples else {}),
+            },
         }
-        for name, kind in spec.path_parameters.items()
+        for name, parameter in spec.path_parameters.items()
     ]
     if spec.query is not None:
         parameters.extend(_query_parameters(spec, schemas))
@@ -154,11 +162,31 @@ def _query_parameters(spec: EndpointSpec, schemas: _Schemas) -> Iterable[dict[st
     schema = schemas[f"{spec.route} query", "validation"]
     required = schema.get("required", ())
     for name, described in schema["properties"].items():
-        parameter = {"name": name, "in": "query", "required": name in required}
-        if "description" in described:
-            parameter["description"] = described["description"]
-        parameter["schema"] = {key: value for key, value in described.items() if key not in {"description", "title"}}
-        yield parameter
+        sent = _sent(described)
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": _with_example(described["description"], sent.get("examples", ())),
+            "schema": sent,
+        }
+
+
+def _with_example(description: str, examples: Sequence[object]) -> str:
+    """Viewers show a parameter's description, and not the examples of its schema."""
+    return description if not examples else f"{description} Such as `{examples[0]}`."
+
+
+def _sent(described: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a query parameter: nobody sends null, it is left out instead."""
+    schema = {key: value for key, value in described.items() if key not in {"description", "title"}}
+    if schema.get("default", "") is None:
+        del schema["default"]
+    alternatives = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(alternatives) == 1:
+        del schema["anyOf"]
+        schema = {**alternatives[0], **schema}
+    return schema
 
 
 def _responses(spec: EndpointSpec, schemas: _Schemas) -> dict[str, Any]:
@@ -223,7 +251,7 @@ def _shared_parameters() -> dict[str, Any]:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 100},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 100, "examples": ["2026-11-20-till-4-0017"]},
     }
     return {
         "IdempotencyKey": {**key, "required": True, "description": "New for each new request; the same on a repeat."},
@@ -232,7 +260,11 @@ def _shared_parameters() -> dict[str, Any]:
             "name": "X-Correlation-Id",
             "in": "header",
             "required": False,
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{7,63}$"},
+            "schema": {
+                "type": "string",
+                "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{7,63}$",
+                "examples": ["payroll-2026-11-20"],
+            },
             "description": "An id of yours, to follow the request through every log.",
         },
     }

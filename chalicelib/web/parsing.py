@@ -1,31 +1,32 @@
 """Requests into typed parameters; every fault is named, none is repaired."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import unquote
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from chalicelib.errors import Fault, InvalidInput, NotFound
 from chalicelib.language import RuleRefused, parse_json
+from chalicelib.web import wording
 from chalicelib.web.problems import FAULTS_MAX, Malformed, TooLarge, UnsupportedMedia
 from chalicelib.web.registry import EndpointSpec
 
-#: A number with a fraction or an exponent, NaN or Infinity, or a text that looks like one: the careful look follows.
-_MAYBE_FLOAT: Final = re.compile(rb"(?:^|[\[:,])\s*-?(?:\d+[.eE]|NaN|Infinity)")
-_ESCAPES: Final = str.maketrans({"~": "~0", "/": "~1"})
+#: A number with a fraction or an exponent, or a text that looks like one: the careful look follows.
+_MAYBE_FLOAT: Final = re.compile(rb"(?:^|[\[:,])\s*-?\d+[.eE]")
+_PLACES_SHOWN_MAX: Final = 5
 
 
 def path_of(spec: EndpointSpec, raw: Mapping[str, str]) -> dict[str, Any]:
     """The path parameters, percent-decoded. Raises NotFound where a number is wanted and something else comes."""
     values: dict[str, Any] = {}
-    for name, kind in spec.path_parameters.items():
+    for name, parameter in spec.path_parameters.items():
         value = raw[name]
         if "%" in value:
             value = unquote(value)
-        if kind is int:
+        if parameter.kind is int:
             if not value.isascii() or not value.isdigit() or len(value) > 18:
                 raise NotFound(f"There is no such thing: {name} is a number.")
             values[name] = int(value)
@@ -57,11 +58,12 @@ def query_of(spec: EndpointSpec, raw: Mapping[str, Any] | None) -> BaseModel | N
             query = spec.query.model_validate(given)
         except ValidationError as error:
             faults += [
-                Fault(str(found["loc"][0]) if found["loc"] else "", found["type"], found["msg"])
-                for found in error.errors(include_url=False, include_input=False, include_context=False)
+                Fault(str(found["loc"][0]) if found["loc"] else "", found["type"], wording.sentence(found))
+                for found in error.errors(include_url=False, include_input=False)
             ]
     if faults:
-        raise Malformed(_count("query parameter", faults), code="query_malformed", faults=faults)
+        message = _told("The query is wrong", "query parameters are wrong", faults)
+        raise Malformed(message, code="query_malformed", faults=faults)
     return query
 
 
@@ -75,66 +77,62 @@ def body_of(spec: EndpointSpec, raw: bytes, content_type: str | None) -> object:
         raise UnsupportedMedia(f"Send the body as {' or '.join(spec.content_types)}.")
     if not raw:
         raise Malformed("The body is missing: this endpoint takes a JSON document.", code="body_missing")
-    if spec.exact_numbers:
-        return _exactly(spec.body, raw)
-    floats = list(_floats(raw)) if _MAYBE_FLOAT.search(raw) else []
+    document = _document(raw)
+    floats = [] if spec.exact_numbers or not _MAYBE_FLOAT.search(raw) else list(_floats(document))
     if floats:
-        raise InvalidInput(_count("place of the body", floats), code="body_invalid", faults=floats[:FAULTS_MAX])
+        raise _refused(floats)
     try:
+        if spec.exact_numbers:
+            return spec.body.validate_python(document)
+        # Of JSON text, strictly: Python values would have to be dates already where a date is declared.
         return spec.body.validate_json(raw, strict=True)
     except ValidationError as error:
         # The cause quotes the body, which may be personal: it does not travel on.
-        raise _refusal(error) from None
+        [first, *_] = error.errors(include_url=False, include_input=False)
+        if first["type"] == "json_invalid":
+            raise Malformed(f"The body is not usable JSON: {first['ctx']['error']}.", code="not_json") from None
+        raise _refused(wording.faults(error, document)) from None
 
 
-def _exactly(body: TypeAdapter[Any], raw: bytes) -> object:
+def _document(raw: bytes) -> object:
     try:
-        return body.validate_python(parse_json(raw))
+        return parse_json(raw)
     except RuleRefused as refused:
-        raise Malformed(
-            f"The body is not usable JSON: {refused.message}", code="not_json", faults=refused.faults
-        ) from None
-    except ValidationError as error:
-        raise _refusal(error) from None
+        if refused.faults[0].code == "repeated_name":
+            faults = [Fault(fault.pointer, fault.code, _ended(fault.message)) for fault in refused.faults]
+            message = _told("The body is ambiguous", "names of the body are repeated", faults)
+            raise Malformed(message, code="repeated_name", faults=faults) from None
+        raise Malformed(f"The body is not JSON: {refused.faults[0].message}.", code="not_json") from None
 
 
-def _refusal(error: ValidationError) -> InvalidInput:
-    found = error.errors(include_url=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        return Malformed(f"The body is not JSON: {found[0]['ctx']['error']}.", code="not_json")
-    faults = [Fault(_pointer(fault["loc"]), fault["type"], fault["msg"]) for fault in found[:FAULTS_MAX]]
-    return InvalidInput(_count("place of the body", faults), code="body_invalid", faults=faults)
+def _refused(faults: Sequence[Fault]) -> InvalidInput:
+    message = _told("The body is wrong", "places of the body are wrong", faults)
+    return InvalidInput(message, code="body_invalid", faults=faults[:FAULTS_MAX])
 
 
-class _Float(str):
-    """A JSON number that is not an integer, kept as it was written."""
-
-    __slots__ = ()
-
-
-def _floats(raw: bytes) -> Iterator[Fault]:
-    try:
-        document = json.loads(raw, parse_float=_Float, parse_constant=_Float)
-    except (ValueError, RecursionError):
-        # It is not JSON at all: the validation that follows says where.
-        return
+def _floats(document: object) -> Iterator[Fault]:
+    """Every number with a fraction or an exponent, in the document's order."""
     waiting: list[tuple[tuple[str | int, ...], object]] = [((), document)]
     while waiting:
         place, value = waiting.pop()
-        if isinstance(value, _Float):
-            yield Fault(_pointer(place), "float_refused", 'Send decimals as strings, such as "1.10", never as numbers.')
+        if isinstance(value, Decimal):
+            told = 'Send decimals as strings, such as "1.10", never as numbers.'
+            yield Fault(wording.pointer(place), "float_refused", told)
         elif isinstance(value, dict):
             waiting.extend(((*place, key), inner) for key, inner in reversed(value.items()))
         elif isinstance(value, list):
             waiting.extend(((*place, at), inner) for at, inner in reversed(list(enumerate(value))))
 
 
-def _pointer(place: tuple[str | int, ...]) -> str:
-    return "".join(f"/{str(part).translate(_ESCAPES)}" for part in place)
-
-
-def _count(what: str, faults: list[Fault]) -> str:
+def _told(one: str, many: str, faults: Sequence[Fault]) -> str:
+    """What is wrong and where, in one sentence; of several faults the places only."""
     if len(faults) == 1:
-        return f"One {what} is wrong: {faults[0].message}"
-    plural = what.replace("parameter", "parameters").replace("place", "places")
-    return f"{len(faults)} {plural} are wrong; `faults` lists them."
+        place = f" at {faults[0].pointer}" if faults[0].pointer else ""
+        return f"{one}{place}: {_ended(faults[0].message)}"
+    places = ", ".join(fault.pointer or "the whole" for fault in faults[:_PLACES_SHOWN_MAX])
+    more = "" if len(faults) <= _PLACES_SHOWN_MAX else " and more"
+    return f"{len(faults)} {many} ({places}{more}); `faults` says how to mend each."
+
+
+def _ended(message: str) -> str:
+    return message if message.endswith((".", "?", "!")) else f"{message}."

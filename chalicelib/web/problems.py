@@ -29,6 +29,12 @@ class Malformed(InvalidInput):
     code = "malformed"
 
 
+class LengthRequired(InvalidInput):
+    """The request does not say how long its body is."""
+
+    code = "length_required"
+
+
 class TooLarge(InvalidInput):
     """The body is larger than this endpoint takes."""
 
@@ -53,10 +59,17 @@ class Internal(InterlineError):
     code = "internal_error"
 
 
+class NotAnswered(InterlineError):
+    """The application failed to answer; whether the request took effect is not known."""
+
+    code = "not_answered"
+
+
 #: From the special to the general: the first that fits decides.
 _STATUSES: Final[tuple[tuple[type[InterlineError], int, str], ...]] = (
     (Malformed, 400, "Bad request"),
     (MethodNotAllowed, 405, "Method not allowed"),
+    (LengthRequired, 411, "Length required"),
     (TooLarge, 413, "Content too large"),
     (UnsupportedMedia, 415, "Unsupported media type"),
     (InvalidInput, 422, "Unprocessable content"),
@@ -65,6 +78,7 @@ _STATUSES: Final[tuple[tuple[type[InterlineError], int, str], ...]] = (
     (NotFound, 404, "Not found"),
     (Conflict, 409, "Conflict"),
     (Unavailable, 503, "Unavailable"),
+    (NotAnswered, 502, "Bad gateway"),
     (Broken, 500, "Internal error"),
     (InterlineError, 500, "Internal error"),
 )
@@ -73,22 +87,30 @@ _STATUSES: Final[tuple[tuple[type[InterlineError], int, str], ...]] = (
 class FaultView(BaseModel):
     """One place of the request that is wrong."""
 
-    pointer: str = Field(description="JSON Pointer into the body, or the name of a query parameter.")
-    code: str
-    message: str
+    pointer: str = Field(
+        description="JSON Pointer into the body, or the name of a query parameter.", examples=["/quantity"]
+    )
+    code: str = Field(examples=["decimal_not_text"])
+    message: str = Field(examples=['Send decimals as strings, such as "1.10".'])
 
 
 class Problem(BaseModel):
     """Why a request was refused and what to do about it (RFC 9457)."""
 
-    type: str
-    title: str
-    status: int
-    detail: str = Field(description="What is wrong and how to mend it, in one sentence.")
-    code: str = Field(description="Stable; programs decide by it.")
-    retryable: bool = Field(description="Whether the same request may succeed later.")
-    trace_id: str = Field(description="The correlation id; it finds the request in the logs.")
-    docs: str
+    type: str = Field(examples=["urn:interline:problem:body_invalid"])
+    title: str = Field(examples=["Unprocessable content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(
+        description="What is wrong and how to mend it, in one sentence.",
+        examples=['The body is wrong at /quantity: Send decimals as strings, such as "1.10".'],
+    )
+    code: str = Field(description="Stable; programs decide by it.", examples=["body_invalid"])
+    retryable: bool = Field(description="Whether the same request may succeed later.", examples=[False])
+    trace_id: str = Field(
+        description="The correlation id; it finds the request in the logs.",
+        examples=["01a201ca08cf7754b42589436f40400f"],
+    )
+    docs: str = Field(examples=["http://127.0.0.1:8000/docs"])
     faults: list[FaultView]
 
 

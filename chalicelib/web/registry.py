@@ -39,6 +39,15 @@ class Replay(StrEnum):
     REQUIRED = "required"
 
 
+@dataclass(frozen=True, slots=True)
+class PathParameter:
+    """One variable of a path: its type (str or int) and what it means."""
+
+    kind: type
+    description: str
+    examples: tuple[str | int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     """One endpoint: its place, its contract, and the function that decides."""
@@ -55,8 +64,8 @@ class EndpointSpec:
     body_bytes_max: int
     #: Numbers with a fraction arrive as Decimal instead of being refused.
     exact_numbers: bool
-    #: Of each path parameter, in the order of the path.
-    path_parameters: Mapping[str, type]
+    #: By name, in the order of the path.
+    path_parameters: Mapping[str, PathParameter]
     query: type[BaseModel] | None
     #: Query parameters that may be given several times.
     query_lists: frozenset[str]

@@ -78,7 +78,8 @@ class TestRecord:
         [
             ({"employee_id": "E9"}, "unknown_member", "/employee_id"),
             ({"program_code": "shoes"}, "unknown_program", "/program_code"),
-            ({"event_date": "2025-01-01"}, "not_enrolled", "/employee_id"),
+            ({"event_date": "2025-12-31"}, "before_program", "/event_date"),
+            ({"event_date": "2026-11-22"}, "event_in_future", "/event_date"),
             ({"quantity": "-1"}, "negative_quantity_not_supported", "/quantity"),
         ],
     )
@@ -94,7 +95,7 @@ class TestRecord:
         ("change", "code"),
         [
             ({"quantity": 8.5}, "body_invalid"),
-            ({"quantity": "8.1234567"}, "excess_digits"),
+            ({"quantity": "8.1234567"}, "body_invalid"),
             ({"event_date": "2026-02-30"}, "body_invalid"),
             ({"event_type": "GIFT"}, "body_invalid"),
             ({"event_id": ""}, "body_invalid"),
@@ -137,12 +138,25 @@ class TestBatch:
         counts = {name: answered.json[name] for name in ("posted", "no_points", "duplicate", "rejected")}
         assert counts == {"posted": 1, "no_points": 0, "duplicate": 1, "rejected": 1}
 
-    def test_names_each_malformed_event_by_its_place(self, api, key):
-        events = [EVENT, {**EVENT, "quantity": "much"}]
-        refused = api.post("/v1/accruals/batch", {"events": events}, key=key)
+    def test_refuses_the_event_of_a_day_that_is_still_to_come(self, api, key):
+        events = [EVENT, {**EVENT, "event_id": "2", "event_date": "2026-12-24"}]
+        answered = api.post("/v1/accruals/batch", {"events": events}, key=key)
 
-        assert refused.status == 422
-        assert [fault["pointer"] for fault in refused.json["faults"]] == ["/events/1/quantity"]
+        refused = answered.json["outcomes"][1]
+        assert (refused["outcome"], refused["code"], refused["field"]) == ("rejected", "event_in_future", "event_date")
+        assert answered.json["outcomes"][0]["outcome"] == "posted"
+
+    def test_rejects_a_malformed_event_and_posts_the_others(self, api, key):
+        wrong = {**EVENT, "event_id": "2", "quantity": "much", "event_date": "2026-02-30"}
+        answered = api.post("/v1/accruals/batch", {"events": [wrong, EVENT, "no event"]}, key=key)
+
+        assert answered.status == 200
+        first, second, third = answered.json["outcomes"]
+        assert (first["outcome"], first["event_id"], first["field"]) == ("rejected", "2", "event_date")
+        assert "event_date: " in first["message"]
+        assert "quantity: " in first["message"]
+        assert (second["outcome"], second["points"]) == ("posted", "12.75")
+        assert (third["outcome"], third["event_id"], third["field"]) == ("rejected", "", None)
 
     @pytest.mark.parametrize(("how_many", "status"), [(0, 422), (500, 200), (501, 422)])
     def test_takes_one_to_five_hundred_events(self, api, key, how_many, status):
@@ -169,6 +183,11 @@ class TestPreview:
         assert refused.status == 200
         assert (refused.json["outcome"], refused.json["code"]) == ("rejected", "unknown_member")
         assert refused.json["points"] is None
+
+    def test_shows_that_a_day_is_still_to_come(self, api, key):
+        refused = api.post("/v1/accruals/preview", {**EVENT, "event_date": "2026-12-24"}, key=key)
+
+        assert (refused.json["outcome"], refused.json["code"]) == ("rejected", "event_in_future")
 
     def test_asks_the_version_that_is_named(self, api, database, key, earning):
         with database.write() as db:

@@ -5,10 +5,9 @@ import pytest
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.access.scopes import Role
-from chalicelib.storage.ids import new_id, public_id
+from chalicelib.storage.ids import public_id
 from tests.factories.access import make_user_key
-
-MINE, THEIRS = new_id(), new_id()
+from tests.factories.partners import make_partner
 
 
 @pytest.fixture
@@ -18,9 +17,21 @@ def database(sqlite_database):
 
 
 @pytest.fixture
-def trail(database, now):
+def mine(database):
     with database.write() as db:
-        for number, partner_id in enumerate([MINE, THEIRS, None]):
+        return make_partner(db)
+
+
+@pytest.fixture
+def theirs(database):
+    with database.write() as db:
+        return make_partner(db)
+
+
+@pytest.fixture
+def trail(database, now, mine, theirs):
+    with database.write() as db:
+        for number, partner_id in enumerate([mine.id, theirs.id, None]):
             audit.record(
                 db,
                 caller=Caller("usr_x", "corr-1234"),
@@ -41,9 +52,9 @@ def admin(database):
 
 
 @pytest.fixture
-def bound(database):
+def bound(database, mine):
     with database.write() as db:
-        return make_user_key(db, Role.APPROVER, partner_id=MINE)[1]
+        return make_user_key(db, Role.APPROVER, partner_id=mine.id)[1]
 
 
 def subjects(answer):
@@ -52,7 +63,7 @@ def subjects(answer):
 
 @pytest.mark.usefixtures("trail")
 class TestTheTrail:
-    def test_says_who_did_what_when_and_why(self, api, admin, now):
+    def test_says_who_did_what_when_and_why(self, api, admin, now, mine):
         [item] = api.get("/v1/audit", key=admin, params={"subject": "thing 0"}).json["items"]
         assert item["id"].startswith("aud_")
         assert {name: value for name, value in item.items() if name != "id"} == {
@@ -60,7 +71,7 @@ class TestTheTrail:
             "actor": "usr_x",
             "action": "thing.changed",
             "subject": "thing 0",
-            "partner_id": public_id("par", MINE),
+            "partner_id": public_id("par", mine.id),
             "before": {"n": 1},
             "after": {"n": 2},
             "reason": "because",
@@ -73,14 +84,21 @@ class TestTheTrail:
         rest = api.get("/v1/audit", key=admin, params={**params, "cursor": first.json["next_cursor"]})
         assert subjects(first) + subjects(rest) == ["thing 2", "thing 1", "thing 0"]
 
-    def test_shows_a_bound_user_the_partners_part_only(self, api, bound):
+    def test_shows_a_bound_user_the_partners_part_only(self, api, bound, theirs):
         assert "thing 0" in subjects(api.get("/v1/audit", key=bound))
         assert not {"thing 1", "thing 2"} & set(subjects(api.get("/v1/audit", key=bound)))
-        assert api.get("/v1/audit", key=bound, params={"partner_id": public_id("par", THEIRS)}).status == 404
+        for named in (public_id("par", theirs.id), theirs.code):
+            assert api.get("/v1/audit", key=bound, params={"partner_id": named}).status == 404
 
-    def test_shows_who_sees_all_one_partners_part_when_asked(self, api, admin):
-        answer = api.get("/v1/audit", key=admin, params={"partner_id": public_id("par", THEIRS)})
-        assert subjects(answer) == ["thing 1"]
+    def test_shows_who_sees_all_one_partners_part_by_id_or_code(self, api, admin, theirs):
+        for named in (public_id("par", theirs.id), theirs.code):
+            answer = api.get("/v1/audit", key=admin, params={"partner_id": named, "action": "thing.changed"})
+            assert subjects(answer) == ["thing 1"]
+
+    @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1700000000"])
+    def test_refuses_a_time_that_cannot_be_told(self, api, admin, moment):
+        answer = api.get("/v1/audit", key=admin, params={"since": moment})
+        assert (answer.status, answer.json["faults"][0]["pointer"]) == (400, "since")
 
     def test_refuses_a_time_without_a_zone(self, api, admin):
         answer = api.get("/v1/audit", key=admin, params={"since": "2026-01-01T00:00:00"})

@@ -74,6 +74,10 @@ class TestList:
         items = api.get("/v1/deliveries", key=operator, params=filters).json["items"]
         assert [each["id"] for each in items] == [public_id("dlv", waiting[n].id) for n in found]
 
+    def test_older_than_the_calendar_is_refused(self, api, operator):
+        answer = api.get("/v1/deliveries", key=operator, params={"older_than_s": 10**20})
+        assert (answer.status, answer.json["faults"][0]["pointer"]) == (400, "older_than_s")
+
     def test_of_one_account_is_only_its_own(self, api, operator, waiting):
         account_id = public_id("acc", bytes.fromhex(waiting[1].entity_key))
         items = api.get("/v1/deliveries", key=operator, params={"account_id": account_id}).json["items"]

@@ -113,6 +113,18 @@ class TestReadiness:
         assert answer.json["retryable"]
 
     @pytest.mark.usefixtures("working")
+    def test_names_the_workers_while_the_tables_are_still_to_be_made(self, api, database):
+        with database.write() as db:
+            db.exec_driver_sql("ALTER TABLE heartbeat RENAME TO heartbeat_elsewhere")
+        try:
+            answer = api.get("/v1/health/ready")
+        finally:
+            with database.write() as db:
+                db.exec_driver_sql("ALTER TABLE heartbeat_elsewhere RENAME TO heartbeat")
+        assert (answer.status, answer.code) == (503, "not_ready")
+        assert failing(answer) == set(readiness.WORKERS)
+
+    @pytest.mark.usefixtures("working")
     def test_names_a_worker_that_fell_silent(self, api, database, edge_clock):
         edge_clock.now += timedelta(minutes=5)
         with database.write() as db:

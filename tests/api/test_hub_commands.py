@@ -78,6 +78,24 @@ class TestDeliveries:
             assert time.monotonic() < deadline, customers
             time.sleep(0.5)
 
+    def test_wait_and_are_listed_where_the_store_has_no_such_customer(self, hub: Hub):
+        key = (hub.home / "admin.key").read_text().strip()
+
+        def get(path: str, **query: str) -> Any:
+            headers = {"Authorization": f"Bearer {key}"}
+            return httpx.get(hub.url + path, params=query, headers=headers, trust_env=False).raise_for_status().json()
+
+        harbor = get("/v1/partners/harbor-hotels")["id"]
+
+        def deliveries(**query: str) -> list[dict[str, Any]]:
+            return get("/v1/deliveries", partner_id=harbor, limit="200", **query)["items"]
+
+        deadline = time.monotonic() + READY_S
+        while len(missing := deliveries(code="customer_missing")) < 2 or len(deliveries(state="confirmed")) < 40:
+            assert time.monotonic() < deadline, missing
+            time.sleep(0.5)
+        assert [each["state"] for each in missing] == ["ready", "ready"]
+
 
 class TestDrop:
     def test_of_a_good_file_ends_with_its_receipt_and_zero(self, hub: Hub, tmp_path: Path):

@@ -1,6 +1,6 @@
 """Balances, entries and the trial balance as callers see them."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -66,6 +66,39 @@ class TestBalance:
 
         assert before.json["balances"][0]["available"] == "0.00"
         assert today.json["balances"][0]["available"] == "25.00"
+
+    def test_of_a_past_day_is_of_what_was_posted_and_knows_no_holds(self, api, database, key, member, now, earning):
+        with database.write() as db:
+            db.execute(update(account).where(account.c.id == earning.account_id).values(debits_pending=700))
+        then = api.get(f"{member}/balance", key=key, params={"as_of": str(now.date())})
+        current = api.get(f"{member}/balance", key=key)
+
+        [past], [present] = then.json["balances"], current.json["balances"]
+        assert (past["available"], past["held"], past["pending"]) == ("25.00", None, None)
+        assert (present["available"], present["held"], present["pending"]) == ("18.00", "7.00", "0.00")
+
+    @pytest.mark.parametrize(
+        ("at", "refused", "answered"),
+        [
+            # The program lives in Chicago, six hours behind UTC in November.
+            (datetime(2026, 11, 21, 5, 59, tzinfo=UTC), "2026-11-21", "2026-11-20"),
+            (datetime(2026, 11, 21, 6, 0, tzinfo=UTC), "2026-11-22", "2026-11-21"),
+        ],
+    )
+    def test_of_a_day_to_come_is_refused(self, api, key, member, edge_clock, at, refused, answered):
+        edge_clock.now = at
+        answer = api.get(f"{member}/balance", key=key, params={"as_of": refused})
+
+        assert (answer.status, answer.code) == (422, "date_in_future")
+        assert f"in America/Chicago it is {answered}" in answer.json["detail"]
+        assert api.get(f"{member}/balance", key=key, params={"as_of": answered}).status == 200
+
+    def test_of_a_day_to_come_is_refused_where_nothing_was_earned(self, api, database, key, earning):
+        with database.write() as db:
+            idle = partners.make_member(db, earning.partner, "E2")
+        path = f"/v1/members/{public_id('mbr', idle.id)}/balance"
+
+        assert api.get(path, key=key, params={"as_of": "2099-01-01"}).status == 422
 
     def test_of_one_program_leaves_out_the_others(self, api, database, key, member, earning):
         with database.write() as db:

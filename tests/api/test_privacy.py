@@ -100,7 +100,7 @@ def test_of_what_came_by_request_nothing_is_readable(api, database: Database, ad
     assert "Request answered." in log.getvalue()
 
 
-def test_of_what_came_by_file_nothing_is_readable(api, database: Database, log: io.StringIO):
+def test_of_what_came_by_file_nothing_is_readable(api, aws, database: Database, log: io.StringIO):
     hub = make_hub(database, people_layout())
     first, last = PERSONAL["first_name"], PERSONAL["last_name"]
     rows = people(

@@ -44,7 +44,7 @@ def story(database, data_key):
 
 
 def account_of(db, earning):
-    from chalicelib.points.accounts import account_id
+    from chalicelib.partners.account_ids import account_id
 
     return account_id(earning.program.id, "member", earning.member.id)
 

@@ -106,6 +106,10 @@ class TestKeys:
         assert {**shown, "key": made.json["key"], "last_used_at": None} == made.json
         assert made.json["key"] not in listed.text
 
+    def test_a_key_may_name_its_partner_by_code(self, api, admin, partner, partner_text):
+        body = {"name": "payroll", "scopes": ["accruals:write"], "partner_id": partner.code}
+        assert api.post("/v1/api-keys", body, key=admin, headers=once()).json["partner_id"] == partner_text
+
     def test_a_repeated_creation_shows_the_same_key_and_makes_no_other(self, api, admin, partner_text):
         body = {"name": "payroll", "scopes": ["accruals:write"], "partner_id": partner_text}
         first, second = (api.post("/v1/api-keys", body, key=admin, headers=once()) for _ in range(2))

@@ -12,8 +12,8 @@ LOGGERS = {"log", "logger", "_log", "_logger"}
 OWN_KEYWORDS = {"exc_info", "stack_info", "stacklevel"}
 
 
-def log_calls() -> Iterator[tuple[str, ast.Call]]:
-    for path in [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]:
+def log_calls(*folders: str) -> Iterator[tuple[str, ast.Call]]:
+    for path in [ROOT / "app.py", *sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]:
         for node in ast.walk(ast.parse(path.read_text())):
             if (
                 isinstance(node, ast.Call)
@@ -41,9 +41,19 @@ def wrongs(where: str, call: ast.Call) -> Iterator[str]:
 
 
 def test_every_log_call_says_a_fixed_sentence_and_gives_listed_fields():
-    calls = list(log_calls())
+    calls = list(log_calls("chalicelib"))
     assert [wrong for where, call in calls for wrong in wrongs(where, call)] == []
     assert len(calls) > 3
+
+
+def test_every_listed_field_is_logged_somewhere():
+    extras = [
+        keyword.value
+        for _, call in log_calls("chalicelib", "local", "cli")
+        for keyword in call.keywords
+        if keyword.arg == "extra"
+    ]
+    assert logs.FIELDS - {name for extra in extras for name in names_in(extra)} == set()
 
 
 def test_no_room_prints():

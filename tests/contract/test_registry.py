@@ -62,6 +62,7 @@ def test_every_scope_opens_something():
 class TestEveryEndpoint:
     def test_says_in_a_sentence_what_it_does(self, spec: EndpointSpec):
         assert re.match(r"[A-Z][^\n]+[.]", spec.purpose), spec.purpose
+        assert "`" not in spec.purpose.partition("\n")[0], "a summary is plain text"
 
     def test_shows_a_declared_view(self, spec: EndpointSpec):
         operation = whole_document()["paths"][spec.path][spec.method.lower()]
@@ -134,3 +135,26 @@ class TestTheOpenApiDocument:
         assert wanted <= responses.keys()
         for kind in spec.raises:
             assert any(f"`{kind.code}`" in response["description"] for response in responses.values()), kind
+
+    @every_endpoint
+    def test_describes_every_parameter_and_shows_one(self, spec: EndpointSpec):
+        document = whole_document()
+        for given in document["paths"][spec.path][spec.method.lower()]["parameters"]:
+            shared = given.get("$ref", "").rpartition("/")[2]
+            parameter = document["components"]["parameters"][shared] if shared else given
+            name, schema = parameter["name"], parameter["schema"]
+            assert re.fullmatch(r"(?s)[A-Z`].*[.…]", parameter.get("description", "")), name
+            # What a person may choose from, or need not give, needs no example; a cursor is copied from an answer.
+            obvious = (
+                name == "cursor"
+                or "default" in schema
+                or schema.get("type") == "boolean"
+                or re.search("enum|[$]ref", str(schema))
+            )
+            assert obvious or "examples" in schema, name
+
+    @every_endpoint
+    def test_offers_no_null_where_a_parameter_is_left_out_instead(self, spec: EndpointSpec):
+        for parameter in whole_document()["paths"][spec.path][spec.method.lower()]["parameters"]:
+            assert "null" not in str(parameter.get("schema", "")), parameter["name"]
+            assert "None" not in str(parameter.get("schema", "")), parameter["name"]

@@ -17,7 +17,7 @@ from chalicelib.access.users import User
 from chalicelib.deliveries.models import delivery
 from chalicelib.files import arrivals
 from chalicelib.files.register import InboundFile
-from chalicelib.points.accounts import account_id
+from chalicelib.partners.account_ids import account_id
 from chalicelib.points.models import transfer
 from chalicelib.settings import settings
 from chalicelib.storage import objects
@@ -99,9 +99,19 @@ class Hub:
 def make_world(database: Database) -> World:
     """Two partners side by side, and an administrator of the hub."""
     with database.write() as db:
-        live_ruleset(db, None, mapping_document())
+        live_ruleset(db, None, _for_several_programs(mapping_document()))
         _, hub_key = make_user_key(db)
     return World(_side(database), _side(database), hub_key)
+
+
+def _for_several_programs(mapping: dict[str, Any]) -> dict[str, Any]:
+    """The mapping with fields of each program's own, which a second program needs."""
+    own = {name: f"{name}_{{program_code}}" for name in mapping["outputs"] if name.startswith("c_")}
+    cases = [
+        case | {"expect": {own.get(name, name): value for name, value in case["expect"].items()}}
+        for case in mapping["cases"]
+    ]
+    return mapping | {"outputs": {own.get(name, name): of for name, of in mapping["outputs"].items()}, "cases": cases}
 
 
 def _side(database: Database) -> Side:

@@ -16,7 +16,8 @@ from chalicelib.access.caller import Caller
 from chalicelib.deliveries import outbox, pump, targets
 from chalicelib.deliveries.models import delivery, delivery_attempt, target
 from chalicelib.deliveries.pump import PumpReport
-from chalicelib.deliveries.snapshots import Snapshot
+from chalicelib.deliveries.snapshots import Snapshot, Source
+from chalicelib.points import balances as points_balances
 from chalicelib.points.models import account
 from chalicelib.settings import settings
 from chalicelib.storage import aws
@@ -107,6 +108,20 @@ def mapping_document(**changes: Any) -> dict[str, Any]:
     }
 
 
+def mapping_by_program() -> dict[str, Any]:
+    """The same mapping, with the program's code in the names of the fields that tell of the program."""
+
+    def renamed(names: Mapping[str, Any]) -> dict[str, Any]:
+        return {f"{name}_{{program_code}}" if name.startswith("c_") else name: each for name, each in names.items()}
+
+    document = mapping_document()
+    case, otherwise = document["cases"]
+    return document | {
+        "outputs": renamed(document["outputs"]),
+        "cases": [case | {"expect": renamed(case["expect"])}, otherwise],
+    }
+
+
 @dataclass
 class Balances:
     """Balances in real account rows: a change and its delivery are written in one transaction, as the ledger does."""
@@ -115,6 +130,7 @@ class Balances:
     partner_id: bytes
     numbers: dict[str, str] = field(default_factory=dict)
     names: dict[str, Any] = field(default_factory=dict)
+    programs: dict[str, str] = field(default_factory=dict)
 
     def open(self, *numbers: str, last_name: Any = "Okafor") -> list[str]:
         """New accounts, each of the store customer of that number; their keys."""
@@ -150,6 +166,7 @@ class Balances:
             row.id.hex(): Snapshot(
                 row.entry_no,
                 {
+                    "program_code": self.programs.get(row.id.hex(), "uniform"),
                     "customer_no": self.numbers[row.id.hex()],
                     "last_name": self.names[row.id.hex()],
                     "available": Decimal(row.credits_posted).scaleb(-2),
@@ -158,6 +175,11 @@ class Balances:
             )
             for row in db.execute(chosen)
         }
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The same as the pump takes it."""
+        return {"balance": Source(self.read, points_balances.delivery_keys)}
 
     def versions(self) -> dict[str, int]:
         """The newest version of each customer's balance."""
@@ -185,8 +207,8 @@ class Pump:
             self.now += timedelta(seconds=seconds)
 
     def run(self, deadline_s: float = 60) -> PumpReport:
-        readers = {"balance": self.read or self.balances.read}
-        return pump.run(self.database, readers=readers, clock=self.clock, deadline_s=deadline_s, chance=self.chance)
+        sources = {"balance": Source(self.read or self.balances.read, points_balances.delivery_keys)}
+        return pump.run(self.database, sources=sources, clock=self.clock, deadline_s=deadline_s, chance=self.chance)
 
     def run_until_quiet(self, *, step_s: float = 1000, rounds_max: int = 40) -> None:
         """Run and let time pass until nothing is left to do."""

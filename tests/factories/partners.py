@@ -8,11 +8,14 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
-from chalicelib.partners import directory, enrolments, members, programs
+from chalicelib.partners import directory, enrolments, identities, members, programs
 from chalicelib.partners.directory import Partner
 from chalicelib.partners.members import MemberRef, RosterRow
+from chalicelib.partners.models import member_identity
 from chalicelib.partners.programs import Program, ProgramSpec
 from chalicelib.partners.provenance import BY_API
+from chalicelib.storage import bulk
+from chalicelib.storage.ids import new_id
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CALLER = Caller("system:test", "test")
@@ -106,6 +109,22 @@ def make_members(db: Connection, partner: Partner, how_many: int, **values: Any)
 def enrol(db: Connection, program: Program, member: MemberRef, valid_from: date = date(2026, 1, 1)) -> None:
     """Enrol a member by hand."""
     enrolments.enrol(db, program, member.id, valid_from=valid_from, caller=CALLER, now=NOW)
+
+
+def number_customer(
+    db: Connection, member: MemberRef, number: str, valid_from: date, valid_to: date | None = None
+) -> None:
+    """Let the store know the member under a number of its own."""
+    row = {
+        "id": new_id(),
+        "partner_id": member.partner_id,
+        "member_id": member.id,
+        "system": identities.STORE,
+        "external_id": number,
+        "valid_from": valid_from,
+        "valid_to": valid_to,
+    }
+    bulk.insert(db, member_identity, [row])
 
 
 def program_spec(**values: Any) -> Mapping[str, Any]:

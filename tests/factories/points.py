@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
+from chalicelib.partners.account_ids import MEMBER, account_id
 from chalicelib.partners.directory import Partner
 from chalicelib.partners.members import MemberRef
 from chalicelib.partners.programs import Program
 from chalicelib.partners.provenance import BY_API, RowSource
 from chalicelib.points import accruals, ledger
-from chalicelib.points.accounts import MEMBER, account_id
 from chalicelib.points.accruals import NewAccrual, Recorded
 from chalicelib.points.ledger import Spent
 from chalicelib.points.models import account

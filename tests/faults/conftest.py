@@ -12,7 +12,7 @@ from chalicelib.storage.engine import Database
 from tests.factories import rules
 from tests.factories.commerce_cloud import running_store
 from tests.factories.deliveries import make_secret, make_target
-from tests.factories.files import make_hub
+from tests.factories.files import hours_layout, make_hub, people_layout
 from tests.faults.world import World
 
 
@@ -31,9 +31,10 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def world(
     database: Database, aws: None, small_slices: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """Partner acme with members E1 to E3, an hours layout, and a store that knows them."""
+    """Partner acme with members E1 to E3, layouts for rosters, snapshots and hours, and a store that knows them."""
     with running_store(tmp_path_factory.mktemp("store")) as store:
-        hub = make_hub(database)
+        staff = people_layout(id="acme.staff", name="staff", rank=11, mode="snapshot", terminate_share_max="0.5")
+        hub = make_hub(database, people_layout(), staff, hours_layout())
         make_secret()
         secrets.forget()
         with database.write() as db:

@@ -7,6 +7,7 @@ A tripwire numbers the seams of a run. Armed with a number it fails there, in on
   or a call the effect has happened and the caller does not know.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -21,6 +22,11 @@ from chalicelib.storage import aws
 from chalicelib.storage.engine import Database
 
 Mode = Literal["crash", "dead"]
+_COMMIT = "COMMIT"
+#: A seam, after what tells it from its like on another way.
+Edge = tuple[str, str]
+_LISTED = re.compile(r"\((?:\?|%\(\w+\)s)(?:, ?(?:\?|%\(\w+\)s))*\)")
+_FILE = re.compile(r"/proc/self/fd/\d+")
 
 
 class Crash(BaseException):
@@ -34,6 +40,19 @@ class Tripwire:
         self.at = at
         self.mode = mode
         self.crossed: list[str] = []
+
+    @property
+    def edges(self) -> list[Edge]:
+        """Each crossed seam with what was before it: the seam before, and before a COMMIT all that it commits."""
+        found: list[Edge] = []
+        before, committed = "the start", set[str]()
+        for seam in self.crossed:
+            found.append((" ".join(sorted(committed)) if seam.endswith(_COMMIT) else before, seam))
+            committed.add(seam)
+            if seam == f"after {_COMMIT}":
+                committed.clear()
+            before = seam
+        return found
 
     @property
     def tripped(self) -> bool:
@@ -60,11 +79,11 @@ def armed(wire: Tripwire, database: Database) -> Iterator[Tripwire]:
 @contextmanager
 def _sql(wire: Tripwire, engine: Engine) -> Iterator[None]:
     def before(_db: Connection, cursor: Any, statement: str, *_: Any) -> None:
-        wire.cross(f"before {_short(statement)}", lambda: _cut(cursor))
+        wire.cross(f"before {_plain(statement)}", lambda: _cut(cursor))
 
     def after(_db: Connection, cursor: Any, statement: str, *_: Any) -> None:
         try:
-            wire.cross(f"after {_short(statement)}", lambda: _lost(cursor))
+            wire.cross(f"after {_plain(statement)}", lambda: _lost(cursor))
         except Crash:
             # A dead process has no open cursor either; here it would live on in the traceback.
             cursor.close()
@@ -73,9 +92,9 @@ def _sql(wire: Tripwire, engine: Engine) -> Iterator[None]:
     commit = engine.dialect.do_commit
 
     def do_commit(connection: Any) -> None:
-        wire.cross("before COMMIT", lambda: _lost(connection))
+        wire.cross(f"before {_COMMIT}", lambda: _lost(connection))
         commit(connection)
-        wire.cross("after COMMIT", lambda: _lost(connection))
+        wire.cross(f"after {_COMMIT}", lambda: _lost(connection))
 
     event.listen(engine, "before_cursor_execute", before)
     event.listen(engine, "after_cursor_execute", after)
@@ -88,8 +107,9 @@ def _sql(wire: Tripwire, engine: Engine) -> Iterator[None]:
         del engine.dialect.do_commit  # type: ignore[method-assign]
 
 
-def _short(statement: str) -> str:
-    return " ".join(statement.split())[:60]
+def _plain(statement: str) -> str:
+    """The statement, however many values it lists and whatever file it loads."""
+    return _LISTED.sub("(…)", _FILE.sub("…", " ".join(statement.split())))
 
 
 def _cut(cursor: Any) -> None:

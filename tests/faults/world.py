@@ -1,10 +1,11 @@
-"""The small world of the fault tests: a partner, three members, a store, a file of nine rows in three slices."""
+"""The small world of the fault tests: a partner, three members, a store, and files of a few rows in small slices."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -16,17 +17,17 @@ from chalicelib.deliveries import pump, wake
 from chalicelib.deliveries.models import delivery
 from chalicelib.files import intake, sweeper
 from chalicelib.files.models import inbound_file
+from chalicelib.files.register import InboundFile, of_row
 from chalicelib.points import balances
 from chalicelib.settings import settings
 from chalicelib.storage import objects, queues
 from chalicelib.storage.engine import Database
 from chalicelib.storage.tables import metadata
 from tests.factories.commerce_cloud import RunningStore
-from tests.factories.files import hours, notification
+from tests.factories.files import hours, notification, people, person
 from tests.faults.dump import canonical
 from tests.faults.tripwire import Crash
 
-KEY = "acme/hours/hours.csv"
 #: Accepted, rejected (unknown member, bad date, other partner), duplicate and ignored rows, over three slices of three.
 FILE = hours(
     "e1,E1,2026-11-02,8",
@@ -40,6 +41,14 @@ FILE = hours(
     "e8,E2,2026-11-05,1",
     trailer="#TRAILER,9,46.75",
 )
+#: A late row of somebody unknown, who is on the next roster, and rows of somebody who never is.
+EARLY = hours(
+    "l1,E9,2026-11-02,8", "l2,E8,2026-11-02,8", "l3,E1,2026-11-02,2", "l4,E9,2026-11-12,4", trailer="#TRAILER,4,22"
+)
+#: A roster that brings the somebody, changes one member and has a row that cannot be used.
+ROSTER = people(person("E9"), person("E2", action="C"), person("E3", hired="?"), person("E1", day="2026-11-03"))
+#: A snapshot that leaves out E3, and names another by a row that cannot be used.
+STAFF = people(*[person(each, day="2026-11-10") for each in ("E1", "E9", "E10")], person("E2", hired="?"))
 _STEPS_MAX = 60
 _BUCKETS = ("hub-in", "hub-archive", "hub-out", "hub-reject")
 Snapshot = dict[str, list[dict[str, Any]]]
@@ -52,6 +61,8 @@ class World:
     database: Database
     store: RunningStore
     lateness: timedelta = timedelta()
+    #: For how many slices or batches a handler has time.
+    patience: int = 1000
     #: What a caller does whose request was not answered.
     asked_again: Callable[[], None] = lambda: None
 
@@ -61,27 +72,32 @@ class World:
 
     def intake(self, message: Mapping[str, Any]) -> None:
         """What the file handler does with one message."""
-        intake.handle(self.database, message, clock=self.clock, remaining_s=lambda: 900.0)
+        asked = count()
+        in_time = self.patience
+        intake.handle(
+            self.database, message, clock=self.clock, remaining_s=lambda: 900.0 if next(asked) < in_time else 0.0
+        )
 
     def pump(self) -> None:
         """What the pump's handler does."""
-        readers = {"balance": balances.reader(self.clock)}
-        pump.run(self.database, readers=readers, clock=self.clock, deadline_s=60, chance=Random(7))  # noqa: S311
+        sources = {"balance": balances.source(self.clock)}
+        pump.run(self.database, sources=sources, clock=self.clock, deadline_s=60, chance=Random(7))  # noqa: S311
 
     def settle(self) -> None:
         """Let messages come back, sweeps and pumps run, and time pass, until nothing is left to do."""
         self.asked_again()
         for _ in range(_STEPS_MAX):
-            busy = self._drain()
+            busy = self.work()
             self.lateness += timedelta(hours=1)
             sweeper.sweep(self.database, clock=self.clock)
-            busy += self._drain()
+            busy += self.work()
             self.pump()
             if not busy and not self._open_work():
                 return
         raise AssertionError("The hub did not come to rest.")
 
-    def _drain(self) -> int:
+    def work(self) -> int:
+        """Give the file handler each waiting message, those that it sends too; how many there were."""
         worked = 0
         while waiting := _waiting("files"):
             # It stays in the queue until its handler has succeeded.
@@ -90,6 +106,11 @@ class World:
             waiting.remove(first)
             worked += 1
         return worked
+
+    def files(self) -> list[InboundFile]:
+        """Every file that has arrived."""
+        with self.database.read() as db:
+            return [of_row(row) for row in db.execute(select(inbound_file))]
 
     def _open_work(self) -> int:
         with self.database.read() as db:
@@ -128,14 +149,15 @@ class World:
         for queue in ("files", "deliveries"):
             _waiting(queue).clear()
         self.store.call("POST", "/_reset")
-        self.store.seed("acme_E1", "acme_E2", "acme_E3")
+        self.store.seed("acme_E1", "acme_E2", "acme_E3", "acme_E9")
         wake.reset()
         self.lateness = timedelta()
 
-    def drop(self) -> dict[str, Any]:
-        """The file arrives, and the queue says so; the message stays until it is deleted."""
-        objects.put(settings().bucket("hub-in"), KEY, FILE.encode())
-        message = notification(KEY)
+    def drop(self, layout: str = "hours", content: str = FILE) -> dict[str, Any]:
+        """A file arrives, and the queue says so; the message stays until it is deleted."""
+        key = f"acme/{layout}/{layout}.csv"
+        objects.put(settings().bucket("hub-in"), key, content.encode())
+        message = notification(key)
         queues.send(settings().queue("files"), message)
         return message
 

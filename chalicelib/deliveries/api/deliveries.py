@@ -1,7 +1,7 @@
 """/v1/deliveries: what is on its way to outside systems, and what an operator does about it."""
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from chalice.app import Blueprint
 from pydantic import Field
@@ -16,10 +16,13 @@ from chalicelib.web import pages
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.paths import DeliveryId
 from chalicelib.web.shapes import Body, PublicId, View
 
 blueprint = Blueprint(__name__)
 
+#: Ten years.
+_OLDER_THAN_S_MAX: Final = 315_360_000
 State = Literal["ready", "leased", "confirmed", "dead", "superseded", "discarded"]
 
 
@@ -68,12 +71,26 @@ class DeliveryView(View):
 class DeliveryQuery(PageQuery):
     """Which deliveries are wanted."""
 
-    partner_id: str | None = None
-    target: str | None = Field(default=None, max_length=64, description="The target's code.")
-    state: State | None = None
-    code: str | None = Field(default=None, max_length=60, examples=["customer_missing"])
-    account_id: str | None = Field(default=None, description="Only those of one account's balance.")
-    older_than_s: int | None = Field(default=None, ge=0, description="Only those made at least so long ago.")
+    partner_id: str | None = Field(
+        default=None, description="Id of a partner.", examples=["par_01m80ezmgbefm8btvg41ypyz86"]
+    )
+    target: str | None = Field(default=None, max_length=64, description="The target's code.", examples=["store"])
+    state: State | None = Field(default=None, description="How far they are.")
+    code: str | None = Field(
+        default=None, max_length=60, description="How the latest attempt failed.", examples=["customer_missing"]
+    )
+    account_id: str | None = Field(
+        default=None,
+        description="Only those of one account's balance: the `key` of a delivery.",
+        examples=["acc_01m80ezmgbefm8btvg41ypyz86"],
+    )
+    older_than_s: int | None = Field(
+        default=None,
+        ge=0,
+        le=_OLDER_THAN_S_MAX,
+        description="Only those made at least so many seconds ago.",
+        examples=[3600],
+    )
 
 
 class ActionBody(Body):
@@ -116,7 +133,7 @@ def list_deliveries(call: Call, query: DeliveryQuery) -> Page[DeliveryView]:
     idempotent="required",
     raises=[NotFound, Conflict],
 )
-def act_on_delivery(call: Call, delivery_id: str, body: ActionBody) -> ActionView:
+def act_on_delivery(call: Call, delivery_id: DeliveryId, body: ActionBody) -> ActionView:
     """Send a waiting or dead delivery again at once, mark it done with proof, or discard it."""
     raw = raw_id("dlv", delivery_id)
     found = outbox.by_id(call.db, raw)

@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from chalice.app import Blueprint
 from pydantic import Field
@@ -21,7 +21,8 @@ from chalicelib.web.amounts import AmountText
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
-from chalicelib.web.shapes import PublicId, View
+from chalicelib.web.paths import FileId
+from chalicelib.web.shapes import PublicId, View, Written
 
 blueprint = Blueprint(__name__)
 
@@ -146,14 +147,28 @@ class ReconciliationView(View):
 
 
 class FileQuery(PageQuery):
-    """Which files. ``name`` is the last part of the key, ``object_key`` the whole key in hub-in."""
+    """Which files."""
 
-    partner_id: str | None = Field(None, description="Id or code of a partner.")
-    layout: str | None = Field(None, max_length=64)
-    state: FileState | None = None
-    name: str | None = Field(None, max_length=255)
-    object_key: str | None = Field(None, max_length=1024)
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    partner_id: str | None = Field(None, description="Id or code of a partner.", examples=["aurora-air"])
+    layout: str | None = Field(
+        None, max_length=64, description="Name of a layout: the second part of the key.", examples=["timesheet"]
+    )
+    state: FileState | None = Field(None, description="How far they are.")
+    name: str | None = Field(
+        None,
+        max_length=255,
+        description="Name of the file: the last part of the key.",
+        examples=["hours_2026-11-15.csv"],
+    )
+    object_key: str | None = Field(
+        None,
+        max_length=1024,
+        description="The whole key in hub-in.",
+        examples=["aurora-air/timesheet/hours_2026-11-15.csv"],
+    )
+    sha256: Annotated[str, Written("[0-9a-f]{64}", "A digest has 64 hexadecimal digits, in lower case.")] | None = (
+        Field(None, description="SHA-256 of the file as it arrived, in hexadecimal.", examples=["4baf42cc" * 8])
+    )
 
 
 def readable(call: Call, file_id: str) -> InboundFile:
@@ -183,7 +198,7 @@ def list_files(call: Call, query: FileQuery) -> Page[FileView]:
 
 
 @endpoint(blueprint, "GET /v1/files/{file_id}", scope=Scope.FILES_READ, raises=[NotFound])
-def get_file(call: Call, file_id: str) -> FileDetailView:
+def get_file(call: Call, file_id: FileId) -> FileDetailView:
     """Show one file: state, digest, layout version, counts, and the reason when it was refused."""
     file = readable(call, file_id)
     return FileDetailView(
@@ -198,7 +213,7 @@ def get_file(call: Call, file_id: str) -> FileDetailView:
 
 
 @endpoint(blueprint, "GET /v1/files/{file_id}/reconciliation", scope=Scope.FILES_READ, raises=[NotFound])
-def get_reconciliation(call: Call, file_id: str) -> ReconciliationView:
+def get_reconciliation(call: Call, file_id: FileId) -> ReconciliationView:
     """Count again whether rows, control sums and points of a file add up; of an unfinished file they need not yet."""
     file = readable(call, file_id)
     breaks = conserving.breaks(call.db, file)

@@ -20,6 +20,7 @@ from chalicelib.web.answers import Attachment
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.paths import LayoutId
 from chalicelib.web.shapes import PublicId, Query, View
 
 blueprint = Blueprint(__name__)
@@ -74,7 +75,9 @@ class TemplateView(LayoutView):
 class TemplateQuery(Query):
     """In which form: everything as JSON, or only the CSV."""
 
-    format: Literal["json", "csv"] | None = Field(None, description="Without it, `Accept: text/csv` asks for CSV.")
+    format: Literal["json", "csv"] | None = Field(
+        None, description="The form; without it, `Accept: text/csv` asks for CSV."
+    )
 
 
 @endpoint(blueprint, "GET /v1/file-layouts", scope=Scope.FILES_READ, raises=[InvalidInput])
@@ -90,11 +93,16 @@ def list_layouts(call: Call, query: PageQuery) -> Page[LayoutView]:
 
 
 @endpoint(blueprint, "GET /v1/file-layouts/{layout_id}/template", scope=Scope.FILES_READ, raises=[NotFound])
-def get_template(call: Call, layout_id: str, query: TemplateQuery) -> TemplateView | Attachment:
-    """Show how a file of this layout must look, with a sample; ``layout_id`` is the layout's code."""
-    listed = catalogue.find(call.db, layout_id, partner_id=call.partner_scope, now=call.now)
+def get_template(call: Call, layout_id: LayoutId, query: TemplateQuery) -> TemplateView | Attachment:
+    """Show how a file of this layout must look, with a sample."""
+    unknown = NotFound(f"There is no layout {layout_id!r} in force.")
+    try:
+        listed = catalogue.find(call.db, layout_id, partner_id=call.partner_scope, now=call.now)
+    except NotFound:
+        # It would be told that there is no ruleset, and nobody asked for one.
+        raise unknown from None
     if listed.kind != _KIND or listed.live is None:
-        raise NotFound(f"There is no layout {layout_id!r} in force.")
+        raise unknown
     layout = layouts.of_version(listed.live)
     text = _sample(layout)
     if query.format == "csv" or (query.format is None and "text/csv" in call.headers.get("accept", "")):

@@ -21,6 +21,7 @@ from chalicelib.web import amounts
 from chalicelib.web.amounts import AmountText
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
+from chalicelib.web.paths import EntryId
 from chalicelib.web.shapes import PublicId, Query, View
 
 blueprint = Blueprint(__name__)
@@ -37,7 +38,8 @@ class RowSourceView(View):
     byte_offset: int
     byte_length: int
     raw: str | None = Field(
-        description="The row as it arrived; null when it holds personal columns and the key lacks members:personal."
+        description="The row as it arrived; null when it holds personal or undeclared columns and the key lacks "
+        "members:personal."
     )
 
 
@@ -85,11 +87,11 @@ class LineageView(View):
 class LineageQuery(Query):
     """Whether to decide again from the stored facts and the stored rule version."""
 
-    recompute: bool = False
+    recompute: bool = Field(False, description="Decide again, and say whether that agrees with what was posted.")
 
 
 @endpoint(blueprint, "GET /v1/ledger/entries/{entry_id}/lineage", scope=Scope.LEDGER_READ, raises=[NotFound])
-def get_lineage(call: Call, entry_id: str, query: LineageQuery) -> LineageView:
+def get_lineage(call: Call, entry_id: EntryId, query: LineageQuery) -> LineageView:
     """Trace one ledger entry to its file row or request, its rule version and facts, and its first delivery."""
     found = lineage.of(call.db, raw_id("trf", entry_id), recompute=query.recompute)
     entry = found.entry

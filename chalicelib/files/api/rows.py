@@ -1,6 +1,7 @@
 """/v1/files/{file_id}/rows and /errors: what became of each row, and the refused ones as their sender wrote them.
 
-Personal cells are shown to keys with the scope ``members:personal``; to others they are ``***``.
+Cells of personal and of undeclared columns are shown to keys with the scope ``members:personal``; to others they are
+``***``.
 """
 
 import csv
@@ -24,6 +25,7 @@ from chalicelib.web.answers import Attachment
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.paths import FileId
 from chalicelib.web.shapes import PublicId, View
 
 blueprint = Blueprint(__name__)
@@ -31,6 +33,7 @@ blueprint = Blueprint(__name__)
 #: Rows of one CSV answer; more are fetched from hub-out, where there is no limit.
 CSV_ROWS_MAX = 5000
 _CSV = "text/csv"
+_COLUMN = Field(description="The sender's header; of a value made of several columns all of them, with commas between.")
 
 
 class RowView(View):
@@ -40,7 +43,7 @@ class RowView(View):
     row_to: int
     outcome: Literal["accepted", "rejected", "duplicate", "ignored"]
     code: str | None
-    column: str | None
+    column: str | None = _COLUMN
     message: str | None
     fixable: bool = Field(description="Whether the hub tries the row again once a roster has brought the member.")
     accrual_id: PublicId | None
@@ -58,7 +61,7 @@ class ErrorView(View):
 
     row_no: int
     code: str
-    column: str | None
+    column: str | None = _COLUMN
     message: str | None
     fixable: bool
     resubmit_token: str
@@ -68,17 +71,21 @@ class ErrorView(View):
 class RowQuery(PageQuery):
     """Which rows."""
 
-    outcome: Literal["accepted", "rejected", "duplicate", "ignored"] | None = None
+    outcome: Literal["accepted", "rejected", "duplicate", "ignored"] | None = Field(
+        None, description="Only rows that ended so."
+    )
 
 
 class ErrorQuery(PageQuery):
     """In which form: pages of JSON, or all rows as one CSV in the sender's layout with the reasons added."""
 
-    format: Literal["json", "csv"] | None = Field(None, description="Without it, `Accept: text/csv` asks for CSV.")
+    format: Literal["json", "csv"] | None = Field(
+        None, description="The form; without it, `Accept: text/csv` asks for CSV."
+    )
 
 
 @endpoint(blueprint, "GET /v1/files/{file_id}/rows", scope=Scope.FILES_READ, raises=[NotFound, InvalidInput])
-def list_rows(call: Call, file_id: str, query: RowQuery) -> Page[RowView]:
+def list_rows(call: Call, file_id: FileId, query: RowQuery) -> Page[RowView]:
     """List what became of each row, in the order of the file."""
     file = readable(call, file_id)
     after = pages.after_seq(call, query) or 0
@@ -92,7 +99,7 @@ def list_rows(call: Call, file_id: str, query: RowQuery) -> Page[RowView]:
     scope=Scope.FILES_READ,
     raises=[NotFound, InvalidInput, Unprocessable],
 )
-def list_errors(call: Call, file_id: str, query: ErrorQuery) -> Page[ErrorView] | Attachment:
+def list_errors(call: Call, file_id: FileId, query: ErrorQuery) -> Page[ErrorView] | Attachment:
     """List the rows that are refused and unmended, as JSON or as the CSV of rejects."""
     file = readable(call, file_id)
     after = pages.after_seq(call, query) or 0

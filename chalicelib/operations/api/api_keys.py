@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from chalice.app import Blueprint
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from chalicelib.access import keys, users
 from chalicelib.access.keys import ApiKey
@@ -15,7 +15,8 @@ from chalicelib.web import pages
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
-from chalicelib.web.shapes import Body, PublicId, View
+from chalicelib.web.paths import KeyId
+from chalicelib.web.shapes import Body, Moment, PublicId, View
 
 blueprint = Blueprint(__name__)
 
@@ -73,17 +74,19 @@ def _shown(key: ApiKey) -> dict[str, object]:
 class KeyFilter(PageQuery):
     """Whose keys are wanted."""
 
-    user_id: str | None = None
+    user_id: str | None = Field(
+        default=None, description="Id of the user who owns them.", examples=["usr_01m80ezmgbefm8btvg41ypyz86"]
+    )
 
 
 class NewKey(Body):
     """What the key may do, and whose it is: a user's, a partner's, or, with neither, one's own."""
 
     name: str = Field(min_length=1, max_length=200)
-    scopes: frozenset[Scope] = Field(min_length=1)
+    scopes: frozenset[Scope] = Field(min_length=1, examples=[["accruals:write", "ledger:read"]])
     user_id: str | None = None
-    partner_id: str | None = None
-    expires_at: AwareDatetime | None = None
+    partner_id: str | None = Field(default=None, description="Id or code of the partner whose key it is.")
+    expires_at: Moment | None = Field(default=None, description="When it ends; null: never.")
 
 
 class Rotation(Body):
@@ -147,7 +150,7 @@ def create_key(call: Call, body: NewKey) -> NewKeyView:
     idempotent="required",
     raises=[NotFound, Conflict, NotPermitted],
 )
-def rotate_key(call: Call, key_id: str, body: Rotation) -> NewKeyView:
+def rotate_key(call: Call, key_id: KeyId, body: Rotation) -> NewKeyView:
     """Replace a key by one with the same rights and show its text, once; the old one stays valid for the overlap."""
     made, text = keys.rotate(
         call.db,
@@ -161,7 +164,7 @@ def rotate_key(call: Call, key_id: str, body: Rotation) -> NewKeyView:
 
 
 @endpoint(blueprint, "DELETE /v1/api-keys/{key_id}", scope=Scope.KEYS_ADMIN, raises=[NotFound])
-def revoke_key(call: Call, key_id: str) -> ApiKeyView:
+def revoke_key(call: Call, key_id: KeyId) -> ApiKeyView:
     """Revoke a key: within two seconds no request with it is served. Revoking it again changes nothing."""
     return ApiKeyView.of(
         keys.revoke(call.db, raw_id("key", key_id), partner_id=call.partner_scope, caller=call.caller, now=call.now)

@@ -4,17 +4,19 @@ from datetime import datetime
 from typing import Any
 
 from chalice.app import Blueprint
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from chalicelib.access import audit
 from chalicelib.access.audit import AuditEvent, AuditFilter
 from chalicelib.access.scopes import Scope
-from chalicelib.storage.ids import public_id, raw_id
+from chalicelib.errors import NotFound
+from chalicelib.partners import directory
+from chalicelib.storage.ids import public_id
 from chalicelib.web import pages
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
-from chalicelib.web.shapes import PublicId, View
+from chalicelib.web.shapes import Moment, PublicId, View
 
 blueprint = Blueprint(__name__)
 
@@ -53,20 +55,30 @@ class AuditView(View):
 class AuditQuery(PageQuery):
     """Which entries are wanted."""
 
-    partner_id: str | None = None
-    actor: str | None = Field(default=None, max_length=60)
-    action: str | None = Field(default=None, max_length=60, examples=["api_key.created"])
-    subject: str | None = Field(default=None, max_length=100)
-    since: AwareDatetime | None = Field(default=None, description="Inclusive.")
-    until: AwareDatetime | None = Field(default=None, description="Exclusive.")
+    partner_id: str | None = Field(default=None, description="Id or code of a partner.", examples=["aurora-air"])
+    actor: str | None = Field(
+        default=None,
+        max_length=60,
+        description="Who did it: a user, a key or a part of the hub.",
+        examples=["system:files"],
+    )
+    action: str | None = Field(default=None, max_length=60, description="What was done.", examples=["api_key.created"])
+    subject: str | None = Field(
+        default=None,
+        max_length=100,
+        description="To what: an id or a code.",
+        examples=["fil_01m80ezmgbefm8btvg41ypyz86"],
+    )
+    since: Moment | None = Field(default=None, description="From this moment on.")
+    until: Moment | None = Field(default=None, description="Before this moment.")
 
 
-@endpoint(blueprint, "GET /v1/audit", scope=Scope.AUDIT_READ)
+@endpoint(blueprint, "GET /v1/audit", scope=Scope.AUDIT_READ, raises=[NotFound])
 def list_audit(call: Call, query: AuditQuery) -> Page[AuditView]:
     """List what was done, newest first."""
     partner_id = call.partner_scope
     if query.partner_id is not None:
-        partner_id = raw_id("par", query.partner_id)
+        partner_id = directory.named(call.db, query.partner_id).id
         call.require_partner(partner_id)
     wanted = AuditFilter(partner_id, query.actor, query.action, query.subject, query.since, query.until)
     found = audit.newest_first(

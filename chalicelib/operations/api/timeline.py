@@ -16,6 +16,7 @@ from chalicelib.web import pages
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.paths import MemberId
 from chalicelib.web.problems import Malformed
 from chalicelib.web.shapes import PublicId, View
 
@@ -49,11 +50,14 @@ class MomentView(View):
 class TimelineQuery(PageQuery):
     """Which parts of the story are wanted."""
 
-    kind: list[Kind] = Field(default_factory=list, description="May be given several times; all kinds if not at all.")
+    kind: list[Kind] = Field(
+        default_factory=list,
+        description="What to tell of; may be given several times, and without it everything is told.",
+    )
 
 
 @endpoint(blueprint, "GET /v1/members/{member_id}/timeline", scope=Scope.MEMBERS_READ, raises=[NotFound])
-def member_timeline(call: Call, member_id: str, query: TimelineQuery) -> Page[MomentView]:
+def member_timeline(call: Call, member_id: MemberId, query: TimelineQuery) -> Page[MomentView]:
     """Tell a member's story, the latest first: rosters, enrolments, accruals, entries, deliveries and edits.
 
     Kinds that the key may not read elsewhere (accruals:read, ledger:read, deliveries:read, audit:read) are left out.

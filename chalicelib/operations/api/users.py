@@ -16,6 +16,7 @@ from chalicelib.web import pages
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.paths import UserId
 from chalicelib.web.registry import Open
 from chalicelib.web.shapes import Body, PublicId, View
 
@@ -52,8 +53,8 @@ class UserView(View):
 class UserFilter(PageQuery):
     """Which users are wanted."""
 
-    role: Role | None = None
-    status: Status | None = None
+    role: Role | None = Field(default=None, description="Only users of this role.")
+    status: Status | None = Field(default=None, description="Whether they may still do anything.")
 
 
 class NewUser(Body):
@@ -62,7 +63,9 @@ class NewUser(Body):
     email: str = Field(max_length=254, examples=["kim@example.com"])
     name: str = Field(min_length=1, max_length=200)
     role: Role
-    partner_id: str | None = Field(default=None, description="The one partner the user may see; null: every partner.")
+    partner_id: str | None = Field(
+        default=None, description="The one partner the user may see: id or code; null: every partner."
+    )
 
 
 class UserChange(Body):
@@ -138,7 +141,7 @@ def create_user(call: Call, body: NewUser) -> UserView:
 
 
 @endpoint(blueprint, "PATCH /v1/users/{user_id}", scope=Scope.USERS_ADMIN, raises=[NotFound, Conflict, NotPermitted])
-def change_user(call: Call, user_id: str, body: UserChange) -> UserView:
+def change_user(call: Call, user_id: UserId, body: UserChange) -> UserView:
     """Rename, change the role of, disable or enable a user; the user's keys follow within two seconds."""
     return UserView.of(
         users.change(
@@ -155,9 +158,7 @@ def change_user(call: Call, user_id: str, body: UserChange) -> UserView:
 
 
 def known_partner(call: Call, text: str) -> bytes:
-    """The partner of a public id in a body. Raises NotFound when there is none, or when it is another partner's."""
-    partner_id = raw_id("par", text)
-    call.require_partner(partner_id)
-    if directory.by_id(call.db, partner_id) is None:
-        raise NotFound(f"There is no partner {text}.")
-    return partner_id
+    """The partner of an id or code in a body. Raises NotFound when there is none, or when it is another partner's."""
+    partner = directory.named(call.db, text)
+    call.require_partner(partner.id)
+    return partner.id

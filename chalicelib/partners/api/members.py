@@ -26,13 +26,17 @@ from chalicelib.web.answers import Answer
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.paths import MemberId, ProgramId
 from chalicelib.web.problems import Malformed
-from chalicelib.web.shapes import Body, PublicId, View
+from chalicelib.web.shapes import Body, Day, PublicId, View, Written
 
 blueprint = Blueprint(__name__)
 
 _MASK = "***"
-_Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
+_Key = Annotated[
+    str, Field(min_length=1, max_length=64), Written(r"\S(?:.*\S)?", "It neither begins nor ends with a space.")
+]
+_Country = Annotated[str, Written("[A-Z]{2}", "Write a country by its two capital letters, such as US.")]
 _Text = Annotated[str | None, Field(min_length=1, max_length=200)]
 
 
@@ -107,14 +111,14 @@ class RosterRowBody(Body):
     last_name: str = Field(min_length=1, max_length=200)
     email: _Text = None
     phone: _Text = None
-    hire_date: date
-    term_date: date | None = Field(None, description="Last day of employment.")
+    hire_date: Day
+    term_date: Day | None = Field(None, description="Last day of employment.")
     job_code: _Key
     grade: _Text = None
     department: _Text = None
     cost_center: _Text = None
     location_code: _Text = None
-    country: str = Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")
+    country: _Country = Field(description="ISO 3166-1 alpha-2.", examples=["US"])
     currency: _Text = None
     union_code: _Text = None
     fte_pct: DecimalText | None = Field(None, description="Part-time factor in percent.")
@@ -123,24 +127,38 @@ class RosterRowBody(Body):
     ship_to_city: _Text = None
     ship_to_region: _Text = None
     ship_to_postal: _Text = None
-    effective_date: date
+    effective_date: Day
 
 
 class MemberQuery(PageQuery):
-    """Which members. Names and mail match whole, whatever their letter case."""
+    """Which members."""
 
-    partner_id: str | None = Field(None, description="Id or code of a partner.")
-    employee_id: str | None = Field(None, max_length=64)
-    last_name: str | None = Field(None, min_length=1, max_length=200)
-    email: str | None = Field(None, min_length=1, max_length=200)
-    status: Literal["active", "terminated"] | None = None
+    partner_id: str | None = Field(None, description="Id or code of a partner.", examples=["aurora-air"])
+    employee_id: str | None = Field(
+        None, max_length=64, description="The partner's own number of the employee.", examples=["10047"]
+    )
+    last_name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="The whole name, in any letter case; needs the scope `members:personal`.",
+        examples=["Miller"],
+    )
+    email: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="The whole address, in any letter case; needs the scope `members:personal`.",
+        examples=["kim@example.com"],
+    )
+    status: Literal["active", "terminated"] | None = Field(None, description="Whether they are employed today.")
 
 
 class EnrolmentBody(Body):
     """From when to when, and in which tier; ``valid_to`` is the last day."""
 
-    valid_from: date
-    valid_to: date | None = None
+    valid_from: Day
+    valid_to: Day | None = None
     tier: Annotated[str | None, Field(min_length=1, max_length=40)] = None
 
 
@@ -199,7 +217,7 @@ def upsert_member(call: Call, body: RosterRowBody) -> Answer[UpsertedView]:
 
 
 @endpoint(blueprint, "GET /v1/members/{member_id}", scope=Scope.MEMBERS_READ, raises=[NotFound])
-def get_member(call: Call, member_id: str) -> MemberProfileView:
+def get_member(call: Call, member_id: MemberId) -> MemberProfileView:
     """Show one member as of today, with enrolments."""
     return MemberProfileView(**_profile(call, visible(call, member_id)))
 
@@ -210,8 +228,8 @@ def get_member(call: Call, member_id: str) -> MemberProfileView:
     scope=Scope.MEMBERS_WRITE,
     raises=[NotFound, Conflict, InvalidInput],
 )
-def put_enrolment(call: Call, member_id: str, program_id: str, body: EnrolmentBody) -> EnrolmentView:
-    """Enrol a member by hand from a day on, change the tier from then on, or end it by ``valid_to``.
+def put_enrolment(call: Call, member_id: MemberId, program_id: ProgramId, body: EnrolmentBody) -> EnrolmentView:
+    """Enrol a member by hand from a day on, change the tier from then on, or end it with a last day.
 
     From then on the program's rule leaves this member alone; the end of employment still ends the enrolment.
     """

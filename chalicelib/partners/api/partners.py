@@ -19,7 +19,8 @@ from chalicelib.web import pages
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
-from chalicelib.web.shapes import Body, PublicId, Query, View
+from chalicelib.web.paths import PartnerCode, PartnerId
+from chalicelib.web.shapes import Body, Day, PublicId, Query, View
 
 blueprint = Blueprint(__name__)
 
@@ -83,8 +84,8 @@ class PartnerProfileView(PartnerView):
 class PartnerQuery(PageQuery):
     """Which partners."""
 
-    status: Status | None = None
-    industry: str | None = Field(None, max_length=100)
+    status: Status | None = Field(None, description="Whether the hub acts for them.")
+    industry: str | None = Field(None, max_length=100, description="As their manifest names it.", examples=["airline"])
 
 
 class StatusChange(Body):
@@ -92,7 +93,7 @@ class StatusChange(Body):
 
     status: Status
     reason: str = Field(min_length=1, max_length=500)
-    effective_date: date | None = Field(
+    effective_date: Day | None = Field(
         None, description="First day of the status in the partner's time zone; not in the future. Null: today."
     )
 
@@ -157,7 +158,7 @@ def list_partners(call: Call, query: PartnerQuery) -> Page[PartnerView]:
 
 
 @endpoint(blueprint, "GET /v1/partners/{partner_id}", scope=Scope.PARTNERS_READ, raises=[NotFound])
-def get_partner(call: Call, partner_id: str) -> PartnerProfileView:
+def get_partner(call: Call, partner_id: PartnerId) -> PartnerProfileView:
     """Show one partner with its contacts, programs and outside systems."""
     partner = visible(call, partner_id)
     return PartnerProfileView(
@@ -187,7 +188,7 @@ def get_partner(call: Call, partner_id: str) -> PartnerProfileView:
     idempotent=True,
     raises=[NotFound, InvalidInput],
 )
-def change_partner_status(call: Call, partner_id: str, body: StatusChange) -> PartnerView:
+def change_partner_status(call: Call, partner_id: PartnerId, body: StatusChange) -> PartnerView:
     """Activate, suspend or offboard a partner, with a reason; the same status again changes nothing."""
     partner = visible(call, partner_id)
     changed = directory.change_status(
@@ -210,7 +211,7 @@ def change_partner_status(call: Call, partner_id: str, body: StatusChange) -> Pa
     body_bytes_max=4 << 20,
     exact_numbers=True,
 )
-def onboard_partner(call: Call, partner_id: str, query: OnboardingQuery, body: OnboardingBundle) -> PlanView:
+def onboard_partner(call: Call, partner_id: PartnerCode, query: OnboardingQuery, body: OnboardingBundle) -> PlanView:
     """Apply one onboarding bundle: create or change a partner, its programs, layouts, rules and targets.
 
     The path takes the partner's code. With ``dry_run=true`` nothing changes and the answer is the plan. A bundle in

@@ -18,6 +18,7 @@ from chalicelib.web.answers import Answer
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.paths import ProgramId
 from chalicelib.web.shapes import PublicId, View
 
 blueprint = Blueprint(__name__)
@@ -72,9 +73,9 @@ class NewProgram(ProgramDocument):
 class ProgramQuery(PageQuery):
     """Which programs."""
 
-    partner_id: str | None = Field(None, description="Id or code of a partner.")
-    kind: Kind | None = None
-    status: Status | None = None
+    partner_id: str | None = Field(None, description="Id or code of a partner.", examples=["aurora-air"])
+    kind: Kind | None = Field(None, description="What the program is.")
+    status: Status | None = Field(None, description="Whether anything is still earned in it.")
 
 
 @endpoint(blueprint, "GET /v1/programs", scope=Scope.PROGRAMS_READ, raises=[NotFound])
@@ -118,7 +119,7 @@ def create_program(call: Call, body: NewProgram) -> Answer[ProgramView]:
 
 
 @endpoint(blueprint, "GET /v1/programs/{program_id}", scope=Scope.PROGRAMS_READ, raises=[NotFound])
-def get_program(call: Call, program_id: str) -> ProgramDetailView:
+def get_program(call: Call, program_id: ProgramId) -> ProgramDetailView:
     """Show one program with the ruleset version that decides today."""
     program = visible(call, program_id)
     timeline = rulesets.timeline(call.db, program.ruleset_code, known_at=call.now)

@@ -1,53 +1,67 @@
 """What /v1/accruals takes and shows."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
 
-from chalicelib.errors import Fault, InvalidInput
+from chalicelib.errors import Fault
 from chalicelib.points.accruals import NewAccrual, Recorded
-from chalicelib.points.events import EVENT_ID_LENGTH_MAX, QUANTITY_SCALE
+from chalicelib.points.events import EVENT_ID_LENGTH_MAX, QUANTITY_SCALE, rejected
 from chalicelib.points.history import Event
 from chalicelib.points.previewing import Preview
 from chalicelib.rules.rulesets import LiveVersion
 from chalicelib.storage.ids import public_id
-from chalicelib.web import amounts
+from chalicelib.web import amounts, wording
 from chalicelib.web.amounts import AmountText, DecimalText
-from chalicelib.web.shapes import Body, PublicId, View
+from chalicelib.web.shapes import Body, Day, PublicId, View, Written
 
 #: Events in one batch.
 BATCH_MAX = 500
 
-_Quantity = Annotated[DecimalText, Field(description=f"How much of it, in `unit`; up to {QUANTITY_SCALE} decimals.")]
+_QUANTUM = Decimal(1).scaleb(-QUANTITY_SCALE)
+
+
+def _kept(value: Decimal) -> Decimal:
+    if value != value.quantize(_QUANTUM):
+        raise PydanticCustomError(
+            "excess_digits", "At most {scale} decimals are kept, and nothing is rounded.", {"scale": QUANTITY_SCALE}
+        )
+    return value
+
+
+_Decimals = Annotated[DecimalText, AfterValidator(_kept)]
+_Quantity = Annotated[_Decimals, Field(description=f"How much of it, in `unit`; up to {QUANTITY_SCALE} decimals.")]
+_Currency = Annotated[str, Written("[A-Z]{3}", "Write a currency by its three capital letters, such as USD.")]
 
 
 class EventBody(Body):
     """One event that may earn points."""
 
-    program_code: str = Field(min_length=1, max_length=40)
+    program_code: str = Field(min_length=1, max_length=40, examples=["uniform"])
     event_id: str = Field(
-        min_length=1, max_length=EVENT_ID_LENGTH_MAX, description="The partner's own id; the same id is posted once."
+        min_length=1,
+        max_length=EVENT_ID_LENGTH_MAX,
+        description="The partner's own id; the same id is posted once.",
+        examples=["till-1"],
     )
-    employee_id: str = Field(min_length=1, max_length=64)
+    employee_id: str = Field(min_length=1, max_length=64, examples=["10047"])
     event_type: Literal["HOURS", "ALLOWANCE", "ANNIVERSARY", "BONUS", "SPEND"]
-    event_date: date = Field(description="The rule in force on this day decides.")
+    event_date: Day = Field(description="The rule in force on this day decides.")
     quantity: _Quantity
     unit: Literal["HOUR", "POINT", "USD"]
-    amount: DecimalText | None = None
-    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    amount: _Decimals | None = None
+    currency: _Currency | None = Field(default=None, description="ISO 4217.", examples=["USD"])
     pay_period: str | None = Field(default=None, max_length=40)
     job_code_override: str | None = Field(default=None, max_length=64, description="Used instead of the roster's.")
     reference: str | None = Field(default=None, max_length=200)
     description: str | None = Field(default=None, max_length=500)
 
     def event(self) -> NewAccrual:
-        """The event as the points room takes it. Raises InvalidInput for more decimals than are kept."""
-        for name, value in (("quantity", self.quantity), ("amount", self.amount)):
-            if value is not None and value != value.quantize(Decimal(1).scaleb(-QUANTITY_SCALE)):
-                message = f"The {name} has more than {QUANTITY_SCALE} decimals."
-                raise InvalidInput(message, code="excess_digits", faults=[Fault(f"/{name}", "excess_digits", message)])
+        """The event as the points room takes it."""
         return NewAccrual(
             program_code=self.program_code,
             event_id=self.event_id,
@@ -66,7 +80,8 @@ class EventBody(Body):
 
 
 _PartnerCode = Annotated[
-    str | None, Field(max_length=40, description="Needed with a key that is not bound to a partner.")
+    str | None,
+    Field(max_length=40, description="Needed with a key that is not bound to a partner.", examples=["aurora-air"]),
 ]
 
 
@@ -76,11 +91,45 @@ class AccrualBody(EventBody):
     partner_code: _PartnerCode = None
 
 
+class MalformedEvent(NamedTuple):
+    """An event of a batch that could not be read, and why."""
+
+    event_id: str
+    faults: list[Fault]
+
+    def rejected(self) -> Recorded:
+        """Its outcome: the first fault by name, all of them in the message."""
+        first = self.faults[0]
+        message = " ".join(f"{fault.pointer.removeprefix('/') or 'event'}: {fault.message}" for fault in self.faults)
+        return rejected(self.event_id, first.code, first.pointer.removeprefix("/") or None, message)
+
+
+def _read_or_told(given: object, read: ValidatorFunctionWrapHandler) -> EventBody | MalformedEvent:
+    try:
+        event: EventBody = read(given)
+    except ValidationError as error:
+        name = given.get("event_id") if isinstance(given, dict) else None
+        return MalformedEvent(name[:EVENT_ID_LENGTH_MAX] if isinstance(name, str) else "", wording.faults(error, given))
+    return event
+
+
 class BatchBody(Body):
-    """Events to record in their order; each has an outcome of its own."""
+    """Events to record in their order; each has an outcome of its own, also one that cannot be read."""
 
     partner_code: _PartnerCode = None
-    events: list[EventBody] = Field(min_length=1, max_length=BATCH_MAX)
+    events: list[Annotated[EventBody, WrapValidator(_read_or_told)]] = Field(min_length=1, max_length=BATCH_MAX)
+
+    def readable(self) -> dict[int, EventBody]:
+        """The events that could be read, by their place."""
+        return {at: event for at, event in self._all() if isinstance(event, EventBody)}
+
+    def malformed(self) -> dict[int, MalformedEvent]:
+        """The others."""
+        return {at: event for at, event in self._all() if isinstance(event, MalformedEvent)}
+
+    def _all(self) -> Iterator[tuple[int, EventBody | MalformedEvent]]:
+        # The declared type is what the OpenAPI document shows; the validator lets in what could not be read.
+        return enumerate(self.events)
 
 
 class PreviewBody(AccrualBody):

@@ -34,6 +34,7 @@ from chalicelib.web.answers import Answer
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.paths import AccrualId
 
 blueprint = Blueprint(__name__)
 
@@ -47,12 +48,22 @@ class Rejected(Unprocessable):
 class AccrualQuery(PageQuery):
     """Which events; filters add up."""
 
-    partner_id: str | None = None
-    member_id: str | None = None
-    program_id: str | None = None
-    file_id: str | None = Field(default=None, description="Events that this file brought.")
-    ruleset_version: str | None = Field(default=None, description="Events that this version decided.")
-    outcome: Literal["posted", "no_points"] | None = None
+    partner_id: str | None = Field(default=None, description="Id or code of a partner.", examples=["aurora-air"])
+    member_id: str | None = Field(
+        default=None, description="Id of a member.", examples=["mbr_01m80ezmgbefm8btvg41ypyz86"]
+    )
+    program_id: str | None = Field(
+        default=None, description="Id of a program.", examples=["prg_01m80ezmgbefm8btvg41ypyz86"]
+    )
+    file_id: str | None = Field(
+        default=None, description="Events that this file brought.", examples=["fil_01m80ezmgbefm8btvg41ypyz86"]
+    )
+    ruleset_version: str | None = Field(
+        default=None,
+        description="Events that this version decided: its `version_id`.",
+        examples=["rsv_01m80ezmgbefm8btvg41ypyz86"],
+    )
+    outcome: Literal["posted", "no_points"] | None = Field(default=None, description="Whether they earned anything.")
 
 
 @endpoint(
@@ -84,14 +95,13 @@ def record_accrual(call: Call, body: AccrualBody) -> Answer[AccrualView]:
 def record_accruals(call: Call, body: BatchBody) -> BatchView:
     """Record up to 500 events in their order, with an outcome for each; a rejected event does not touch the others."""
     partner = _partner(call, body.partner_code)
-    recorded = accruals.record(
-        call.db,
-        partner,
-        [each.event() for each in body.events],
-        sources=[BY_API] * len(body.events),
-        caller=call.caller,
-        now=call.now,
-    )
+    readable = body.readable()
+    outcome_at = {at: event.rejected() for at, event in body.malformed().items()}
+    events = [each.event() for each in readable.values()]
+    sources = [BY_API] * len(events)
+    told = accruals.record(call.db, partner, events, sources=sources, caller=call.caller, now=call.now)
+    outcome_at.update(zip(readable, told, strict=True))
+    recorded = [outcome_at[at] for at in range(len(body.events))]
     call.after_commit(lambda: wake(now=clock.now()))
     outcomes = [each.outcome for each in recorded]
     return BatchView(
@@ -130,7 +140,7 @@ def list_accruals(call: Call, query: AccrualQuery) -> Page[AccrualItemView]:
 
 
 @endpoint(blueprint, "GET /v1/accruals/{accrual_id}", scope=Scope.ACCRUALS_READ, raises=[NotFound])
-def get_accrual(call: Call, accrual_id: str) -> AccrualDetailView:
+def get_accrual(call: Call, accrual_id: AccrualId) -> AccrualDetailView:
     """One recorded event with the facts, the rule's trace, and the ledger entries it posted."""
     event = history.event(call.db, raw_id("acr", accrual_id))
     call.require_partner(event.partner_id)
@@ -177,7 +187,7 @@ def _filter(call: Call, query: AccrualQuery) -> EventFilter:
     """The filter, with nothing in it that is another partner's. Raises NotFound."""
     partner_id = call.partner_scope
     if query.partner_id is not None:
-        partner_id = raw_id("par", query.partner_id)
+        partner_id = directory.named(call.db, query.partner_id).id
         call.require_partner(partner_id)
     member_id = program_id = file_id = version_id = None
     if query.member_id is not None:

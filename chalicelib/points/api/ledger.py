@@ -1,14 +1,16 @@
 """Balances, the entries behind them, and the double-entry check."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.access.scopes import Scope
-from chalicelib.errors import NotFound
-from chalicelib.partners import members, programs
+from chalicelib.errors import InvalidInput, NotFound
+from chalicelib.partners import directory, members, programs
 from chalicelib.partners.members import MemberRef
+from chalicelib.partners.programs import Program, Zoned
 from chalicelib.points import balances, history, trial_balance
 from chalicelib.points.balances import Balance
 from chalicelib.points.history import Entry
@@ -19,9 +21,12 @@ from chalicelib.web.amounts import AmountText
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
-from chalicelib.web.shapes import PublicId, Query, View
+from chalicelib.web.paths import MemberId
+from chalicelib.web.shapes import Day, PublicId, Query, View
 
 blueprint = Blueprint(__name__)
+
+_PROGRAM = Field(default=None, description="Only this program: its id.", examples=["prg_01m80ezmgbefm8btvg41ypyz86"])
 
 
 class ExpiryView(View):
@@ -32,21 +37,27 @@ class ExpiryView(View):
 
 
 class ProgramBalanceView(View):
-    """A member's balance in one program."""
+    """A member's balance in one program.
+
+    Of a past day it is what the entries posted by the end of that day amount to. Holds are not dated: how much was held
+    or pending then is not known (null), and nothing is taken off ``available`` for it.
+    """
 
     program_id: PublicId
     program: str
     unit: str
-    available: AmountText = Field(description="May be spent now.")
-    held: AmountText = Field(description="Reserved for orders.")
-    pending: AmountText = Field(description="On its way in.")
+    available: AmountText = Field(
+        description="Now: may be spent. Of a past day: was posted and had not expired, held or not."
+    )
+    held: AmountText | None = Field(description="Reserved for orders; null for a past day.")
+    pending: AmountText | None = Field(description="On its way in; null for a past day.")
     lifetime_earned: AmountText
     next_expiry: ExpiryView | None
     version: int = Field(description="Grows with every entry.")
 
     @classmethod
-    def of(cls, balance: Balance) -> "ProgramBalanceView":
-        """The view of one account's balance."""
+    def of(cls, balance: Balance, *, past: bool) -> "ProgramBalanceView":
+        """The view of one account's balance, now or at the end of a past day."""
         scale = balance.scale
         expiry = None
         if balance.next_expiry_date is not None and balance.next_expiry_minor is not None:
@@ -57,8 +68,8 @@ class ProgramBalanceView(View):
             program=balance.program_code,
             unit=balance.unit,
             available=amounts.text(balance.available_minor, scale),
-            held=amounts.text(balance.held_minor, scale),
-            pending=amounts.text(balance.pending_minor, scale),
+            held=None if past else amounts.text(balance.held_minor, scale),
+            pending=None if past else amounts.text(balance.pending_minor, scale),
             lifetime_earned=amounts.text(balance.lifetime_minor, scale),
             next_expiry=expiry,
             version=balance.version,
@@ -77,8 +88,12 @@ class BalanceView(View):
 class BalanceQuery(Query):
     """When, and in which program."""
 
-    as_of: date | None = Field(default=None, description="The end of a business day in the program's time zone.")
-    program_id: str | None = None
+    as_of: Day | None = Field(
+        default=None,
+        description="A day in the program's time zone, not a future one: the balance at its end, from what was posted "
+        "by then; holds are not dated and stay out of it. Of today: what was posted so far.",
+    )
+    program_id: str | None = _PROGRAM
 
 
 class EntryView(View):
@@ -111,7 +126,7 @@ class EntryView(View):
 class EntryQuery(PageQuery):
     """Which entries."""
 
-    program_id: str | None = None
+    program_id: str | None = _PROGRAM
 
 
 class LineView(View):
@@ -163,34 +178,43 @@ class TrialBalancesView(View):
 class TrialBalanceQuery(Query):
     """Which programs."""
 
-    program_id: str | None = None
+    program_id: str | None = _PROGRAM
 
 
-@endpoint(blueprint, "GET /v1/members/{member_id}/balance", scope=Scope.LEDGER_READ, raises=[NotFound])
-def get_balance(call: Call, member_id: str, query: BalanceQuery) -> BalanceView:
-    """What a member may spend, holds and will lose next; now, or at the end of a past business day."""
+class DayToCome(InvalidInput):
+    """The balance of a day that is still to come was asked for."""
+
+    code = "date_in_future"
+
+
+@endpoint(blueprint, "GET /v1/members/{member_id}/balance", scope=Scope.LEDGER_READ, raises=[NotFound, DayToCome])
+def get_balance(call: Call, member_id: MemberId, query: BalanceQuery) -> BalanceView:
+    """What a member may spend, holds and will lose next; now, or what was posted by the end of a past day."""
     member = _member(call, member_id)
+    program = None if query.program_id is None else _program(call, query.program_id)
     found = (
         balances.of(call.db, member.id, now=call.now)
         if query.as_of is None
         else balances.as_of(call.db, member.id, day=query.as_of)
     )
-    if query.program_id is not None:
-        program_id = _program(call, query.program_id)
-        found = [balance for balance in found if balance.program_id == program_id]
+    if program is not None:
+        found = [balance for balance in found if balance.program_id == program.id]
+    if query.as_of is not None:
+        places: Sequence[Zoned] = found or [program or directory.known(call.db, member.partner_id)]
+        _refuse_to_come(query.as_of, places, call.now)
     return BalanceView(
         member_id=member_id,
         employee_id=member.employee_id,
         as_of=query.as_of,
-        balances=[ProgramBalanceView.of(balance) for balance in found],
+        balances=[ProgramBalanceView.of(balance, past=query.as_of is not None) for balance in found],
     )
 
 
 @endpoint(blueprint, "GET /v1/members/{member_id}/ledger", scope=Scope.LEDGER_READ, raises=[NotFound])
-def list_entries(call: Call, member_id: str, query: EntryQuery) -> Page[EntryView]:
+def list_entries(call: Call, member_id: MemberId, query: EntryQuery) -> Page[EntryView]:
     """The entries of a member's accounts, newest first; entries are only ever added."""
     member = _member(call, member_id)
-    program_id = None if query.program_id is None else _program(call, query.program_id)
+    program_id = None if query.program_id is None else _program(call, query.program_id).id
     found = history.entries(
         call.db,
         member.id,
@@ -204,12 +228,18 @@ def list_entries(call: Call, member_id: str, query: EntryQuery) -> Page[EntryVie
 @endpoint(blueprint, "GET /v1/ledger/trial-balance", scope=Scope.LEDGER_READ, raises=[NotFound])
 def get_trial_balance(call: Call, query: TrialBalanceQuery) -> TrialBalancesView:
     """Debits and credits of every program, members by their counters and the house by its transfers: no difference."""
-    program_id = None if query.program_id is None else _program(call, query.program_id)
+    program_id = None if query.program_id is None else _program(call, query.program_id).id
     found = trial_balance.of(call.db, partner_id=call.partner_scope, program_id=program_id)
     return TrialBalancesView(
         balanced=not any(trial.difference_minor for trial in found),
         programs=[TrialBalanceView.of(trial) for trial in found],
     )
+
+
+def _refuse_to_come(day: date, places: Sequence[Zoned], now: datetime) -> None:
+    today, place = min((programs.business_date(now, place), place.time_zone) for place in places)
+    if day > today:
+        raise DayToCome(f"{day} is still to come: in {place} it is {today}. Ask for that day or an earlier one.")
 
 
 def _member(call: Call, member_id: str) -> MemberRef:
@@ -221,9 +251,9 @@ def _member(call: Call, member_id: str) -> MemberRef:
     return member
 
 
-def _program(call: Call, program_id: str) -> bytes:
+def _program(call: Call, program_id: str) -> Program:
     program = programs.by_id(call.db, raw_id("prg", program_id))
     if program is None:
         raise NotFound("There is no such program.")
     call.require_partner(program.partner_id)
-    return program.id
+    return program

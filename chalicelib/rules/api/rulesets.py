@@ -21,7 +21,8 @@ from chalicelib.web.amounts import DecimalText
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
-from chalicelib.web.shapes import Body, PublicId, View
+from chalicelib.web.paths import RulesetId, VersionNumber
+from chalicelib.web.shapes import Body, Day, PublicId, View
 
 blueprint = Blueprint(__name__)
 
@@ -173,7 +174,7 @@ class ValidationView(View):
 class Simulation(Body):
     """One record for a version to decide."""
 
-    as_of: date = Field(description="The day of the decision, such as the event's date.")
+    as_of: Day = Field(description="The day of the decision, such as the event's date.")
     record: dict[str, Any] = Field(description="The declared inputs by name; decimals and dates as text.")
     aggregates: dict[str, DecimalText] = Field(
         default_factory=dict, description="Declared aggregates by name; one that is not given is zero."
@@ -192,7 +193,9 @@ class SimulationView(View):
 class RulesetQuery(PageQuery):
     """Which rulesets."""
 
-    kind: Literal["accrual", "enrolment", "layout", "mapping", "validation"] | None = None
+    kind: Literal["accrual", "enrolment", "layout", "mapping", "validation"] | None = Field(
+        None, description="What they decide."
+    )
 
 
 @endpoint(blueprint, "GET /v1/rulesets", scope=Scope.RULES_READ)
@@ -210,7 +213,7 @@ def list_rulesets(call: Call, query: RulesetQuery) -> Page[RulesetView]:
 
 
 @endpoint(blueprint, f"GET {_RULESET}", scope=Scope.RULES_READ, raises=[NotFound])
-def get_ruleset(call: Call, ruleset_id: str) -> RulesetHistoryView:
+def get_ruleset(call: Call, ruleset_id: RulesetId) -> RulesetHistoryView:
     """Show one ruleset with its versions, its activations and which version decides from which date."""
     listed = catalogue.find(call.db, ruleset_id, partner_id=call.partner_scope, now=call.now)
     history = catalogue.history(call.db, ruleset_id)
@@ -243,13 +246,13 @@ def get_ruleset(call: Call, ruleset_id: str) -> RulesetHistoryView:
 
 
 @endpoint(blueprint, f"GET {_VERSION}", scope=Scope.RULES_READ, raises=[NotFound])
-def get_version(call: Call, ruleset_id: str, version: int) -> VersionView:
+def get_version(call: Call, ruleset_id: RulesetId, version: VersionNumber) -> VersionView:
     """Show one version with the exact JSON text that its hash was taken of."""
     return VersionView.of(_version(call, ruleset_id, version))
 
 
 @endpoint(blueprint, f"POST {_VERSION}/validate", scope=Scope.RULES_READ, idempotent=False, raises=[NotFound])
-def validate_version(call: Call, ruleset_id: str, version: int) -> ValidationView:
+def validate_version(call: Call, ruleset_id: RulesetId, version: VersionNumber) -> ValidationView:
     """Check one version again, by today's checks and code tables, and run its cases; nothing is written."""
     validated = simulation.validate(call.db, _version(call, ruleset_id, version))
     return ValidationView(
@@ -272,7 +275,7 @@ def validate_version(call: Call, ruleset_id: str, version: int) -> ValidationVie
 @endpoint(
     blueprint, f"POST {_VERSION}/simulate", scope=Scope.RULES_READ, idempotent=False, raises=[NotFound, InvalidInput]
 )
-def simulate_version(call: Call, ruleset_id: str, version: int, body: Simulation) -> SimulationView:
+def simulate_version(call: Call, ruleset_id: RulesetId, version: VersionNumber, body: Simulation) -> SimulationView:
     """Let one version decide one record on a day, with the whole trace; nothing is written."""
     simulated = simulation.simulate(
         call.db,

@@ -72,6 +72,8 @@ class TestGather:
     def test_names_every_file_that_it_cannot_read(self, folder: Path):
         (folder / "layouts/broken.json").write_text("{")
         (folder / "rulesets/list.json").write_text("[]")
+        (folder / "rulesets/twice.json").write_text('{"let": {"rate": 1, "rate": 2}}')
+        (folder / "rulesets/latin.json").write_bytes(b'"\xe4"')
         write(folder / "code-tables/lost.json", {"id": "lost", "partner": "nobody"})
 
         with pytest.raises(InvalidInput) as refused:
@@ -79,6 +81,8 @@ class TestGather:
 
         assert {(Path(one.pointer).name, one.code) for one in refused.value.faults} == {
             ("broken.json", "not_json"),
+            ("latin.json", "not_json"),
+            ("rate", "repeated_name"),
             ("list.json", "not_an_object"),
             ("lost.json", "unknown_partner"),
         }

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.__main__ import app
+from cli.commands import app
 
 
 def test_refuses_a_wrong_setting_by_name_and_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -116,7 +116,7 @@ def lease_and_change(pump, balances, key):
     with pump.database.read() as db:
         found = only(targets.of_partner(db, balances.partner_id))
     claimed = pump.database.run(
-        lambda db: claiming.claim(db, found.id, readers={"balance": balances.read}, now=pump.now, chance=pump.chance)
+        lambda db: claiming.claim(db, found.id, sources=balances.sources, now=pump.now, chance=pump.chance)
     )
     balances.change(key)
     results = senders.connector(found).deliver([each.message for each in claimed.batch])
@@ -235,13 +235,13 @@ class TestAWorkerThatDies:
     def test_but_answers_after_all_changes_nothing_that_another_has_taken(self, pump, balances):
         with pump.database.read() as db:
             found = only(targets.of_partner(db, balances.partner_id))
-        readers = {"balance": balances.read}
+        sources = balances.sources
         slow = pump.database.run(
-            lambda db: claiming.claim(db, found.id, readers=readers, now=pump.now, chance=pump.chance)
+            lambda db: claiming.claim(db, found.id, sources=sources, now=pump.now, chance=pump.chance)
         )
         pump.advance(200)
         quick = pump.database.run(
-            lambda db: claiming.claim(db, found.id, readers=readers, now=pump.now, chance=pump.chance)
+            lambda db: claiming.claim(db, found.id, sources=sources, now=pump.now, chance=pump.chance)
         )
         [held] = quick.batch
         late = only(slow.batch)

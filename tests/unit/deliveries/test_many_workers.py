@@ -59,8 +59,8 @@ def gauge(monkeypatch):
 def claim(pump, balances):
     with pump.database.read() as db:
         [found] = targets.of_partner(db, balances.partner_id)
-    readers = {"balance": balances.read}
-    return pump.database.run(lambda db: claiming.claim(db, found.id, readers=readers, now=pump.now, chance=pump.chance))
+    sources = balances.sources
+    return pump.database.run(lambda db: claiming.claim(db, found.id, sources=sources, now=pump.now, chance=pump.chance))
 
 
 def deliver_and_settle(pump, claimed):

@@ -10,7 +10,14 @@ from chalicelib.deliveries.snapshots import Snapshot
 from chalicelib.language import compile_ruleset
 from tests.factories.deliveries import mapping_document
 
-RECORD = {"customer_no": "42", "last_name": "Vandersloot", "available": Decimal("12.50"), "version": 3, "held": "more"}
+RECORD = {
+    "program_code": "uniform",
+    "customer_no": "42",
+    "last_name": "Vandersloot",
+    "available": Decimal("12.50"),
+    "version": 3,
+    "held": "more",
+}
 DAY = date(2026, 11, 20)
 
 
@@ -31,6 +38,18 @@ class TestABody:
             "c_version": 3,
             "c_until": "2026-11-20",
         }
+
+    def test_names_the_program_in_the_fields_that_tell_of_it(self):
+        points = {"type": "decimal", "scale": 2, "expr": {"var": "available"}}
+        of_program = mapped(RECORD | {"program_code": "work-shoes"}, **{"c_points_{program_code}": points})
+
+        assert of_program.body["c_points_work_shoes"] == "12.50"
+        assert "c_points_work_shoes" in of_program.clear
+        assert "{" not in of_program.masked().lstrip("{")
+
+    def test_keeps_a_personal_field_masked_under_its_programs_name(self):
+        note = {"type": "string", "personal": True, "expr": {"upper": [{"var": "last_name"}]}}
+        assert "c_note_uniform" not in mapped(**{"c_note_{program_code}": note}).clear
 
     def test_is_none_where_the_mapping_does_not_apply(self):
         assert mapped(RECORD | {"available": Decimal(-1)}) is None

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from chalicelib.deliveries import outbox
 from chalicelib.deliveries.models import target
 from tests.factories.commerce_cloud import CREDENTIALS
-from tests.factories.deliveries import NOWHERE, applied_versions, make_secret, mapping_document
+from tests.factories.deliveries import NOWHERE, applied_versions, make_secret, mapping_by_program, mapping_document
 from tests.factories.rules import code_table, live_ruleset, table_document
 
 
@@ -73,6 +73,20 @@ class TestAChangedBalance:
         assert report.states == {"confirmed": 57}
         assert report.batches == 12
         assert {n: c["c_version"] for n, c in store.customers().items()} == dict.fromkeys(numbers, 1)
+
+    def test_in_one_program_leaves_the_other_programs_points_alone(self, pump, balances, store):
+        with balances.database.write() as db:
+            live_ruleset(db, None, mapping_by_program(), now=pump.now)
+        store.seed("42")
+        uniform, boots = balances.open("42", "42")
+        balances.programs[boots] = "work-boots"
+        balances.change(uniform, minor=500)
+        balances.change(boots, minor=900)
+
+        pump.run()
+
+        customer = store.customers()["42"]
+        assert (customer["c_points_uniform"], customer["c_points_work_boots"]) == ("5.00", "9.00")
 
     def test_is_traced_to_the_first_confirmed_attempt_that_carried_it(self, pump, balances, store):
         [key] = balances.open("42")

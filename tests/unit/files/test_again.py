@@ -1,6 +1,7 @@
 """The same again, in every way that S3, queues and people know: one effect."""
 
 import gzip
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -67,6 +68,38 @@ class TestSameFile:
         plain, packed = (hub.receipt(name)["rejects"] for name in ("file.csv", "file.csv.gz"))
         assert b'"a"' in hub.read("hub-out", plain)
         assert b'"b"' in hub.read("hub-out", packed)
+
+    def test_files_of_two_folders_have_answers_of_their_own(self, hub: Hub):
+        keys = ["acme/hours/y.csv", "acme/hours/sub/y.csv", "acme/hours/sub_y.csv", "y.csv", "/y.csv", "unknown/y.csv"]
+        for key in keys:
+            objects.put(settings().bucket("hub-in"), key, f"nonsense {key}".encode())
+            hub.handle(notification(key))
+
+        answers = {json.loads(hub.read("hub-out", key))["object_key"]: key for key in hub.keys("hub-out")}
+        assert sorted(answers) == sorted(keys)
+        assert answers["acme/hours/sub/y.csv"] == "acme/hours/sub/receipt_y.csv.json"
+
+    def test_files_of_nearly_the_same_name_have_rejects_of_their_own(self, hub: Hub):
+        names = ["col", "col.csv", "col.CSV", "col.txt", "col.csv.txt"]
+        for name in names:
+            hub.process("hours", hours(f"{name},E9,2026-11-02,8"), name=name)
+
+        rejects = [hub.receipt(name)["rejects"] for name in names]
+        assert len(set(rejects)) == len(names)
+        for name, key in zip(names, rejects, strict=True):
+            assert f'"{name}","E9"'.encode() in hub.read("hub-out", key)
+        assert rejects[1] == "acme/hours/rejects_col.csv"
+
+    def test_a_key_that_is_too_long_for_more_is_answered_by_its_hash(self, light_hub: Hub):
+        keys = [f"acme/hours/{folder}/{'x' * 1000}" for folder in "ab"]
+        for key in keys:
+            objects.put(settings().bucket("hub-in"), key, b"nonsense")
+            light_hub.handle(notification(key))
+
+        answers = light_hub.keys("hub-out")
+        assert [light_hub.files()[at].reason_code for at in (0, 1)] == ["bad_key", "bad_key"]
+        assert len(answers) == 2
+        assert all(key.startswith("acme/receipt_") for key in answers)
 
     def test_a_file_that_was_refused_may_come_again_as_it_was(self, hub: Hub):
         hub.process("hours", b"nonsense", name="one.csv")

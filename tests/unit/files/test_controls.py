@@ -8,6 +8,7 @@ from chalicelib.rules.layouts import Control
 
 GERMAN = Control(kind="trailer", column="x", decimal_mark=",", group_mark=".")
 PLAIN = Control(kind="trailer", column="x")
+HEADERS = {"x": "Paid Hours"}
 
 
 class TestAmounts:
@@ -49,16 +50,16 @@ class TestAmounts:
 
 class TestStatements:
     def test_a_trailer_uses_the_marks_of_its_layout(self):
-        assert of_trailer(["#TRAILER", " 3 ", "1.234,5"], GERMAN) == Stated("trailer", 3, 1_234_500_000)
+        assert of_trailer(["#TRAILER", " 3 ", "1.234,5"], GERMAN, HEADERS) == Stated("trailer", 3, 1_234_500_000)
 
     def test_without_a_column_only_rows_are_stated(self):
-        assert of_trailer(["#TRAILER", "3", "", ""], Control(kind="trailer")) == Stated("trailer", 3, None)
+        assert of_trailer(["#TRAILER", "3", "", ""], Control(kind="trailer"), HEADERS) == Stated("trailer", 3, None)
 
     def test_a_sidecar_is_canonical_whatever_the_layout(self):
         digest = "A" * 64
         data = f'{{"rows": 3, "sum": 1234.5, "sha256": "{digest}"}}'.encode()
 
-        assert of_sidecar(data, GERMAN) == Stated("sidecar", 3, 1_234_500_000, digest.lower())
+        assert of_sidecar(data, GERMAN, HEADERS) == Stated("sidecar", 3, 1_234_500_000, digest.lower())
 
     @pytest.mark.parametrize(
         "data",
@@ -74,8 +75,14 @@ class TestStatements:
     )
     def test_a_sidecar_that_is_something_else_is_refused(self, data: bytes):
         with pytest.raises(FileRefused) as refused:
-            of_sidecar(data, PLAIN)
+            of_sidecar(data, PLAIN, HEADERS)
         assert refused.value.code == "bad_sidecar"
+
+    def test_that_lack_the_sum_name_the_column_as_its_sender_does(self):
+        with pytest.raises(FileRefused, match=r"must state the sum of `Paid Hours` after the number of rows\."):
+            of_trailer(["#TRAILER", "3"], PLAIN, HEADERS)
+        with pytest.raises(FileRefused, match=r"must state the sum of `Paid Hours`, like"):
+            of_sidecar(b'{"rows": 3}', PLAIN, HEADERS)
 
     def test_a_mismatch_names_both_figures(self):
         with pytest.raises(FileRefused, match=r"The trailer states a control sum of 9 and the file adds up to 8\.5\."):

@@ -149,6 +149,11 @@ class TestUnusualButFine:
 
         assert (file.state, file.rows_accepted) == ("processed", 1)
 
+    def test_a_column_named_twice_is_named_as_its_sender_wrote_it(self, light_hub: Hub):
+        light_hub.process("hours", f"Event,ID,day,Paid  Hours,hours,HOURS,PAID HOURS\n{ROW},8,8,8\n")
+
+        assert light_hub.receipt()["reason"] == "The header names `Paid  Hours`, `hours` more than once."
+
     @pytest.mark.usefixtures("aws")
     def test_a_strict_header_is_as_written(self, sqlite_database):
         hub = make_hub(sqlite_database, hours_layout(format={"header": "exact"}))

@@ -25,6 +25,8 @@ class TestRejects:
             ("b,E1\0,2026-11-02,8", "nul_byte", None),
             ("a,E1,2026-11-02,9", "other_content", "event"),
             ("b,E1,2026-11-02,-8", "negative_quantity_not_supported", "hours"),
+            ("b,E1,2025-12-31,8", "before_program", "day"),
+            ("b,E1,2225-12-31,8", "event_in_future", "day"),
         ],
     )
     def test_says_where_and_why(self, light_hub: Hub, row: str, code: str, column: str | None):
@@ -105,7 +107,7 @@ class TestTheFileOfRejects:
 
     def test_is_accepted_once_its_rows_are_mended(self, hub: Hub):
         hub.process("hours", hours(GOOD, "b,E1,2026-11-31,8"))
-        mended = hub.read("hub-out", "acme/hours/rejects_file.csv").replace(b"2026-11-31", b"2026-11-30")
+        mended = hub.read("hub-out", "acme/hours/rejects_file.csv").replace(b"2026-11-31", b"2026-11-01")
 
         file = hub.process("hours", mended, name="mended.csv")
 

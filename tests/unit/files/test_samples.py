@@ -1,14 +1,16 @@
 """The sample files of the repository go their way under the repository's own layouts, rules and manifests."""
 
 import gzip
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from chalicelib.language import compile_ruleset
 from chalicelib.partners import directory, onboarding
 from chalicelib.partners.members import by_employee, personal
-from chalicelib.points import proof
+from chalicelib.points import balances, proof
 from chalicelib.storage.engine import Database
 from tests.factories.files import Hub
 from tests.factories.partners import CALLER
@@ -142,3 +144,26 @@ class TestHarborHotels:
             "missing_value": 1,
         }
         assert hub.keys("hub-in") == []
+
+    def test_those_with_points_are_customers_of_the_sample_store_but_for_the_two_newest(self, hub: Hub):
+        drop(hub, "harbor-hotels/roster/personal_2026-11.csv")
+        drop(hub, "harbor-hotels/pay/lohn_2026-10.csv")
+        sidecar = (SAMPLES / "harbor-hotels/pay/lohn_2026-10.ctl").read_bytes()
+        hub.handle(hub.drop("pay", sidecar, name="lohn_2026-10.ctl", partner="harbor-hotels"))
+
+        mapping = compile_ruleset(document("rulesets/commerce-cloud.balance"))
+        with hub.database.read() as db:
+            keys = balances.delivery_keys(db, hub.partner.id, "", 500)
+            records = [told.record for told in balances.for_delivery(db, keys, now=hub.clock()).values()]
+        numbers = {
+            mapping.decide(mapping.read({name: record[name] for name in mapping.inputs}), as_of=hub.clock().date())[
+                "customerNo"
+            ]
+            for record in records
+        }
+        customers = json.loads((SAMPLES / "commerce-cloud" / "customers.json").read_text())
+        assert len(numbers) > 40
+        assert numbers - {customer["customerNo"] for customer in customers} == {
+            "harbor-hotels_H-20424",
+            "harbor-hotels_H-20557",
+        }

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
-from chalicelib.files import sweeper
+from chalicelib.files import arrivals, sweeper
+from chalicelib.files.models import inbound_file
 from chalicelib.settings import settings
-from tests.factories.files import Hub, hours, hours_layout, make_hub, people, person, received
+from tests.factories.files import Hub, hours, hours_layout, make_hub, notification, people, person, received
 
 ROW = "a,E1,2026-11-02,8"
 
@@ -128,6 +130,22 @@ class TestSidecar:
 
         assert (hub.file().state, hub.file().reason_code) == ("quarantined", "control_missing")
 
+    def test_that_is_replaced_meanwhile_is_read_anew(self, hub: Hub, monkeypatch: pytest.MonkeyPatch):
+        hub.drop("hours", b'{"rows": 1, "sum": "8"}', name="file.ctl")
+        sidecar_of = arrivals.sidecar_of
+
+        def replaced_meanwhile(file):
+            found = sidecar_of(file)
+            if hub.read("hub-in", "acme/hours/file.ctl").endswith(b"}"):
+                hub.drop("hours", b'{"rows": 1, "sum": "8"}\n', name="file.ctl")
+            return found
+
+        monkeypatch.setattr(arrivals, "sidecar_of", replaced_meanwhile)
+        file = hub.process("hours", hours(ROW))
+
+        assert (file.state, file.rows_accepted) == ("processed", 1)
+        assert hub.keys("hub-in") == []
+
     def test_whose_event_was_lost_is_found(self, hub: Hub):
         hub.process("hours", hours(ROW))
         hub.drop("hours", b'{"rows": 1, "sum": "8"}', name="file.ctl")
@@ -144,3 +162,47 @@ class TestSidecar:
 
         assert hub.process("hours", hours("b,E1,2026-11-03,7"), name="goes.csv").state == "processed"
         assert hub.file("waits.csv").state == "waiting"
+
+
+class TestSidecarAlone:
+    """A sidecar that no file asks for: its sender is told after a day, and not before."""
+
+    def swept(self, hub: Hub, seconds: int) -> int:
+        hub.lateness = timedelta(seconds=seconds)
+        found = sweeper.sweep(hub.database, clock=hub.clock).objects
+        hub.drain()
+        return found
+
+    def test_is_set_aside_with_a_receipt_after_a_day(self, hub: Hub):
+        hub.handle(hub.drop("hours", b'{"rows": 1, "sum": "8"}', name="file.ctl"))
+
+        assert self.swept(hub, arrivals.SIDECAR_ALONE_S - 60) == 0
+        assert (hub.files(), hub.keys("hub-in")) == ([], ["acme/hours/file.ctl"])
+        assert self.swept(hub, arrivals.SIDECAR_ALONE_S + 60) == 1
+
+        file = hub.file("file.ctl")
+        assert (file.state, file.reason_code, file.rank) == ("quarantined", "sidecar_alone", None)
+        assert file.partner_id == hub.partner.id
+        assert file.finished_at is not None
+        receipt = hub.receipt("file.ctl")
+        assert receipt["reason"] == "This sidecar came 24 hours ago and no data file of its name asked for it."
+        assert (hub.keys("hub-in"), hub.keys("hub-reject")) == ([], ["acme/hours/file.ctl"])
+        assert self.swept(hub, arrivals.SIDECAR_ALONE_S + 180) == 0
+
+    def test_is_also_one_whose_layout_asks_for_none(self, hub: Hub):
+        hub.handle(hub.drop("hours", b"{}", name="file.ctl"))
+        hub.process("hours", hours(ROW))
+
+        assert self.swept(hub, arrivals.SIDECAR_ALONE_S + 60) == 1
+        assert hub.file("file.ctl").reason_code == "sidecar_alone"
+
+    def test_is_none_whose_file_is_still_in_work(self, hub: Hub):
+        hub.handle(hub.drop("hours", b"{}", name="file.ctl"))
+        hub.handle(hub.drop("hours", hours(ROW)))
+        with hub.database.write() as db:
+            db.execute(update(inbound_file).values(state="applying", finished_at=None, changed_at=hub.clock()))
+        hub.lateness = timedelta(seconds=arrivals.SIDECAR_ALONE_S + 60)
+
+        hub.handle(notification("acme/hours/file.ctl"))
+
+        assert [file.name for file in hub.files()] == ["file.csv"]

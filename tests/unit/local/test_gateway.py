@@ -1,7 +1,9 @@
 """The local API Gateway in front of a small Chalice app, over real connections."""
 
 import http.client
+import io
 import json
+import logging
 import socket
 import subprocess
 import sys
@@ -9,11 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
 from chalice import Chalice, Response
+from chalice.local import LocalGateway
 
+from chalicelib.web import logs
 from local import gateway
 from local.home import REPOSITORY
 
@@ -64,6 +69,15 @@ def url() -> Iterator[str]:
 def client(url: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=url, trust_env=False, timeout=10) as opened:
         yield opened
+
+
+def assert_problem(answer: http.client.HTTPResponse, status: int, code: str, said: str) -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(answer.read())
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert (shown["status"], shown["code"], shown["retryable"]) == (status, code, False)
+    assert shown["trace_id"] == answer.headers["x-correlation-id"]
+    assert said in shown["detail"]
+    return shown
 
 
 class TestRouting:
@@ -130,8 +144,7 @@ class TestLimits:
 
         answer = connection.getresponse()
 
-        assert answer.status == 413
-        assert "10 MB" in json.loads(answer.read())["message"]
+        assert_problem(answer, 413, "too_large", "10 MB")
         connection.close()
 
     @pytest.mark.parametrize("headers", [{"Content-Length": "many"}, {"Transfer-Encoding": "chunked"}])
@@ -142,8 +155,44 @@ class TestLimits:
             connection.putheader(name, value)
         connection.endheaders()
 
-        assert connection.getresponse().status == 411
+        assert_problem(connection.getresponse(), 411, "length_required", "Content-Length")
         connection.close()
+
+
+class TestFailures:
+    def test_an_application_that_fails_is_502_with_the_trace_id_that_the_log_has(self, url: str, monkeypatch):
+        def fail(*_args: object, **_more: object) -> None:
+            raise RuntimeError("broken")
+
+        written = logging.StreamHandler(io.StringIO())
+        written.setFormatter(logs.JsonLines())
+        monkeypatch.setattr(gateway.log, "handlers", [written])
+        monkeypatch.setattr(LocalGateway, "handle_request", fail)
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+        connection.request("GET", "/v1/things/a")
+
+        shown = assert_problem(connection.getresponse(), 502, "not_answered", "failed to answer")
+        connection.close()
+        assert json.loads(written.stream.getvalue())["correlation_id"] == shown["trace_id"]
+
+    @pytest.mark.parametrize(
+        ("sent", "status", "code"),
+        [
+            (b"FETCH /v1/things/a HTTP/1.1\r\n\r\n", 405, "method_not_allowed"),
+            (b"GET /v1/things/secret HTTP/7.0\r\n\r\n", 400, "malformed"),
+            (b"GET /v1/secret " + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 400, "malformed"),
+            (b"secret\r\n\r\n", 400, "malformed"),
+        ],
+    )
+    def test_what_is_no_http_is_refused_without_repeating_it(self, url: str, sent: bytes, status: int, code: str):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(sent)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            shown = assert_problem(answer, status, code, "")
+
+        assert "secret" not in str(shown)
 
 
 class TestConnections:
@@ -181,6 +230,7 @@ class TestStopping:
 
 
 _TWO_PROCESSES = """
+from chalicelib.web import logs
 from local import gateway
 from local.home import REPOSITORY
 from tests.unit.local.test_gateway import small_app
@@ -226,6 +276,7 @@ class TestDocs:
 
         assert page.headers["content-type"].startswith("text/html")
         assert "://" not in page.text + start.text
+        assert page.headers["content-security-policy"].startswith("default-src 'self';")
         assert '"/v1/openapi.json"' in start.text
 
     @pytest.mark.parametrize("name", ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"])

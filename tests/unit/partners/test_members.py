@@ -225,6 +225,7 @@ class TestRefusedRow:
             ({"action": "X"}, "unknown_action"),
             ({"employee_id": " "}, "missing"),
             ({"employee_id": "E1 "}, "surrounding_blanks"),
+            ({"employee_id": "E\n1"}, "unprintable"),
             ({"employee_id": "E" * 65}, "too_long"),
             ({"country": "USA"}, "too_long"),
             ({"department": "d" * 201}, "too_long"),

@@ -131,7 +131,7 @@ class TestNewPartner:
         assert [(step.kind, step.code, step.action) for step in plan.steps] == [
             ("partner", "acme", "create"),
             ("ruleset", "acme.accrual", "create"),
-            ("activation", "acme.accrual", "change"),
+            ("activation", "acme.accrual", "create"),
             ("program", "uniform", "create"),
         ]
         assert (found.status, found.industry) == ("active", "police")
@@ -173,6 +173,24 @@ class TestChange:
 
         [step] = [step for step in plan.steps if step.action != "unchanged"]
         assert (step.kind, step.before, step.after) == ("program", {"name": "Uniform points"}, {"name": "Boots"})
+
+    def test_of_a_rule_says_which_version_decided_before(self, database: Database):
+        with database.write() as db:
+            apply(db, small_bundle())
+            plan = apply(db, changed("rulesets/0/why", "Another reason."), now=NOW.replace(hour=23))
+
+        rule, activation = [step for step in plan.steps if step.action != "unchanged"]
+        assert (rule.kind, rule.action, rule.before, rule.after["version"]) == ("ruleset", "change", {"version": 1}, 2)
+        assert (activation.kind, activation.action) == ("activation", "change")
+        assert (activation.before, activation.after["version"]) == ({"version": 1}, 2)
+
+    def test_of_a_partner_names_only_what_differs(self, database: Database):
+        with database.write() as db:
+            apply(db, small_bundle())
+            plan = apply(db, changed("manifest/name", "Acme & Sons"))
+
+        [step] = [step for step in plan.steps if step.action != "unchanged"]
+        assert (step.before.keys(), step.after) == ({"name"}, {"name": "Acme & Sons"})
 
     @pytest.mark.parametrize(("name", "value"), [("scale", 3), ("unit", "USD"), ("time_zone", "Europe/Berlin")])
     def test_of_what_the_ledger_is_kept_in_is_refused(self, database: Database, name, value):
@@ -219,11 +237,13 @@ class TestFaultyBundle:
     @pytest.mark.parametrize(
         ("path", "value", "pointer", "told"),
         [
+            ("manifest/code", "ac_me", "/manifest/code", ""),
+            ("manifest/programs/0/code", "uni_form", "/manifest/programs/0/code", ""),
             ("manifest/time_zone", "America/Chicagoo", "/manifest/time_zone", "did you mean `America/Chicago`?"),
             ("manifest/programs/0/scael", 2, "/manifest/programs/0/scael", "did you mean `scale`?"),
             ("manifest/programs/0/lots/expires", {"month": 3}, "/manifest/programs/0/lots/expires", ""),
             ("manifest/programs/0/ruleset", "acme.acrual", "/manifest/programs/0/ruleset", "`acme.accrual`"),
-            ("manifest/programs/0/effective_from", "1.1.2026", "/manifest/programs/0/effective_from", "date"),
+            ("manifest/programs/0/effective_from", "1.1.2026", "/manifest/programs/0/effective_from", "2026-11-20"),
             (
                 "manifest/programs/0/enrolment/when",
                 {"==": [{"var": "contry"}, "US"]},

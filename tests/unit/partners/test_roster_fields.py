@@ -50,6 +50,8 @@ def test_equal_rows_have_equal_contents_and_any_other_field_changes_them():
 
 def test_the_digits_of_a_part_time_factor_do_not_make_another_content():
     assert roster.content(roster_row(fte_pct=Decimal(50))) == roster.content(roster_row(fte_pct=Decimal("50.00")))
+    for nought in ("0", "0.00", "-0", "-0.0"):
+        assert roster.content(roster_row(fte_pct=Decimal(nought))) == roster.content(roster_row(fte_pct=Decimal(0)))
 
 
 days = st.dates(date(2026, 1, 1), date(2026, 3, 1))

@@ -4,14 +4,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from chalicelib.partners import identities
-from chalicelib.points import balances
+from chalicelib.deliveries.models import delivery
+from chalicelib.points import balances, trial_balance
 from chalicelib.points.models import account
 from chalicelib.storage.ids import new_id
-from tests.factories import partners
-from tests.factories.points import CALLER, NOW, earn, event, make_earning, record, spend
+from tests.factories import partners, rules
+from tests.factories.deliveries import make_target
+from tests.factories.points import NOW, earn, event, make_earning, record, spend
 
 pytestmark = pytest.mark.usefixtures("data_key")
 
@@ -78,6 +79,28 @@ class TestNow:
         with database.read() as db:
             assert balances.of(db, earning.member.id, now=NOW) == []
 
+    @pytest.mark.parametrize(
+        ("values", "outcome"), [({"quantity": Decimal(0)}, "no_points"), ({"quantity": Decimal(25)}, "rejected")]
+    )
+    @pytest.mark.usefixtures("provable")
+    def test_of_who_was_only_refused_or_earned_nothing_is_empty(self, database, values, outcome):
+        a_day_at_most = rules.accrual_document(
+            inputs={"quantity": {"type": "decimal", "scale": 6, "max": "24"}},
+            when=True,
+            cases=[{"name": "a day", "as_of": "2026-11-02", "given": {"quantity": "8"}, "expect": {"points": "12.00"}}],
+        )
+        with database.write() as db:
+            earning = make_earning(db, document=a_day_at_most)
+            make_target(db, earning.partner.id)
+            [recorded] = record(db, earning.partner, [event(**values)])
+            assert recorded.outcome == outcome
+
+            assert balances.of(db, earning.member.id, now=NOW) == []
+            assert balances.as_of(db, earning.member.id, day=NOW.date()) == []
+            assert db.execute(select(delivery)).all() == []
+            [shown] = trial_balance.of(db, partner_id=earning.partner.id)
+            assert [(line.kind, line.accounts) for line in shown.lines] == [("member", 0)]
+
 
 class TestAsOf:
     def test_is_what_it_was_at_the_end_of_that_day(self, database, earning):
@@ -119,16 +142,7 @@ class TestForDelivery:
         with database.write() as db:
             earn(db, earning)
             spend(db, earning.account_id, 100)
-            identities.link(
-                db,
-                partner_id=earning.partner.id,
-                member_id=earning.member.id,
-                system="sfcc",
-                external_id="00042",
-                valid_from=date(2026, 1, 1),
-                caller=CALLER,
-                now=NOW,
-            )
+            partners.number_customer(db, earning.member, "00042", date(2026, 1, 1))
             found = balances.for_delivery(db, [earning.account_id.hex()], now=NOW)
 
         snapshot = found[earning.account_id.hex()]
@@ -151,7 +165,7 @@ class TestForDelivery:
     def test_knows_no_customer_number_that_was_never_linked(self, database, earning):
         with database.write() as db:
             earn(db, earning)
-            found = balances.reader(lambda: NOW)(db, [earning.account_id.hex()])
+            found = balances.source(lambda: NOW).read(db, [earning.account_id.hex()])
 
         assert found[earning.account_id.hex()].record["customer_no"] is None
 

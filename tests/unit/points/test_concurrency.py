@@ -9,8 +9,8 @@ from random import Random
 import pytest
 from sqlalchemy import func, select, text
 
+from chalicelib.partners.account_ids import MEMBER, account_id
 from chalicelib.points import proof
-from chalicelib.points.accounts import MEMBER, account_id
 from chalicelib.points.ledger import InsufficientPoints
 from chalicelib.points.models import accrual_event, transfer
 from tests.factories import partners, points

@@ -7,12 +7,11 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from chalicelib.partners import enrolments
-from chalicelib.points.accounts import account_id
+from chalicelib.partners.account_ids import account_id
 from chalicelib.points.aggregates import PeriodTotals
 from chalicelib.points.models import accrual_event
 from tests.factories import partners, rules
-from tests.factories.points import CALLER, NOW, event, make_earning, record
+from tests.factories.points import event, make_earning, record
 
 pytestmark = pytest.mark.usefixtures("provable", "data_key")
 
@@ -70,25 +69,16 @@ class TestPeriodAggregates:
     @pytest.mark.parametrize(
         ("period", "same", "other"),
         [
-            ("calendar_month", date(2026, 11, 30), date(2026, 12, 1)),
-            ("calendar_quarter", date(2026, 12, 31), date(2026, 9, 30)),
+            ("calendar_month", date(2026, 10, 31), date(2026, 11, 1)),
+            ("calendar_quarter", date(2026, 11, 20), date(2026, 9, 30)),
             ("calendar_year", date(2026, 1, 1), date(2025, 12, 31)),
         ],
     )
     def test_counts_the_period_around_the_events_date(self, database, period, same, other):
         with database.write() as db:
-            earning = make_earning(db, document=capped(period))
+            earning = make_earning(db, document=capped(period), effective_from=date(2025, 1, 1))
             rules.live_ruleset(db, earning.partner.id, earning.version.document, effective_from=date(2025, 1, 1))
-            enrolments.enrol(
-                db,
-                earning.program,
-                earning.member.id,
-                valid_from=date(2025, 1, 1),
-                valid_to=date(2025, 12, 31),
-                caller=CALLER,
-                now=NOW,
-            )
-            record(db, earning.partner, [event(event_date=date(2026, 11, 2), quantity=Decimal(80))])
+            record(db, earning.partner, [event(event_date=date(2026, 10, 2), quantity=Decimal(80))])
             within, beyond = record(
                 db,
                 earning.partner,
@@ -98,14 +88,14 @@ class TestPeriodAggregates:
         assert (within.points_minor, beyond.points_minor) == (2000, 8000)
 
     def test_counts_what_is_stored_from_the_first_day_to_the_last(self, database):
-        days = [date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 30), date(2026, 12, 1)]
+        days = [date(2026, 9, 30), date(2026, 10, 1), date(2026, 10, 31), date(2026, 11, 1)]
         with database.write() as db:
             earning = make_earning(db, document=capped())
             record(db, earning.partner, [event(event_date=day, quantity=Decimal(30)) for day in days])
         with database.write() as db:
-            [in_november] = record(db, earning.partner, [event(event_date=date(2026, 11, 2), quantity=Decimal(60))])
+            [in_october] = record(db, earning.partner, [event(event_date=date(2026, 10, 2), quantity=Decimal(60))])
 
-        assert in_november.points_minor == 4000
+        assert in_october.points_minor == 4000
 
     def test_counts_each_member_apart(self, database):
         with database.write() as db:

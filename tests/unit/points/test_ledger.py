@@ -7,8 +7,8 @@ from sqlalchemy import select, update
 
 from chalicelib.deliveries.models import delivery
 from chalicelib.errors import NotFound, OtherContent, Unprocessable
+from chalicelib.partners.account_ids import account_id
 from chalicelib.points import proof
-from chalicelib.points.accounts import account_id
 from chalicelib.points.ledger import AMOUNT_MINOR_MAX, InsufficientPoints, Taken
 from chalicelib.points.models import account, lot, lot_use, transfer
 from chalicelib.storage.ids import new_id

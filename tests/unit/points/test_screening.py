@@ -1,13 +1,13 @@
 """Whom an event concerns: one event asks in fewer statements than a batch, and sees the same."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import product
 
 import pytest
 
 from chalicelib.partners import enrolments
 from chalicelib.points import screening
-from tests.factories import partners
+from tests.factories import partners, rules
 from tests.factories.points import CALLER, NOW, event
 
 HIRED, CHANGED, LEFT, FORESEEN = date(2024, 10, 1), date(2026, 6, 1), date(2026, 10, 15), date(2026, 12, 1)
@@ -66,3 +66,44 @@ def test_the_days_tell_the_facts_apart(database, partner):
         ]
 
     assert [question.member.attributes["grade"] for [question] in seen] == ["G5", "G9"]
+
+
+class TestTheDay:
+    """The program's clock is Chicago's: at 05:59 UTC of 20 November it is still the 19th there."""
+
+    @pytest.mark.parametrize(
+        ("now", "latest"),
+        [
+            (datetime(2026, 11, 20, 5, 59, tzinfo=UTC), date(2026, 11, 20)),
+            (datetime(2026, 11, 20, 6, 0, tzinfo=UTC), date(2026, 11, 21)),
+        ],
+    )
+    def test_is_at_most_the_one_after_the_programs(self, database, earning, now, latest):
+        days = [latest, latest + date.resolution, date.max]
+        with database.read() as db:
+            events = {index: event(event_date=day) for index, day in enumerate(days)}
+            screened = screening.screen(db, earning.partner.id, events, now=now)
+
+        assert [question.at for question in screened.questions] == [0]
+        assert {index: each.code for index, each in screened.refused.items()} == dict.fromkeys(
+            [1, 2], "event_in_future"
+        )
+
+    def test_is_the_programs_first_or_later_whoever_is_enrolled(self, database, earning):
+        first = earning.program.effective_from
+        with database.write() as db:
+            rules.live_ruleset(db, earning.partner.id, earning.version.document, effective_from=HIRED)
+            eve = {"valid_from": HIRED, "valid_to": first - date.resolution}
+            enrolments.enrol(db, earning.program, earning.member.id, **eve, caller=CALLER, now=NOW)
+            events = {0: event(event_date=first - date.resolution), 1: event(event_date=first)}
+            screened = screening.screen(db, earning.partner.id, events, now=NOW)
+
+        assert [question.at for question in screened.questions] == [1]
+        assert (screened.refused[0].code, screened.refused[0].column) == ("before_program", "event_date")
+
+    def test_is_one_on_which_the_member_is_enrolled(self, database, partner):
+        with database.read() as db:
+            events = {0: event(employee_id="E0004", event_date=date(2026, 11, 1))}
+            screened = screening.screen(db, partner.id, events, now=NOW)
+
+        assert (screened.refused[0].code, screened.refused[0].column) == ("not_enrolled", "employee_id")

@@ -154,6 +154,21 @@ class TestMapping:
 
         assert faults_of(wrong).items() >= {"/outputs/points": "unknown_field"}.items()
 
+    @pytest.mark.parametrize(
+        ("name", "usable"),
+        [
+            ("c_points_{program_code}", True),
+            ("c_{program_code}", True),
+            ("{program_code}", False),
+            ("c_points_{program}", False),
+        ],
+    )
+    def test_may_name_the_program_in_a_custom_attribute(self, name, usable):
+        outputs = mapping()["outputs"]
+        written = mapping(outputs=outputs | {name: outputs["c_interlinePoints"]}, cases=[])
+
+        assert faults_of(written).get(f"/outputs/{name}") == (None if usable else "unknown_field")
+
     def test_declares_personal_facts_as_personal(self):
         inputs = mapping()["inputs"]
         wrong = mapping(inputs=inputs | {"last_name": {"type": "string"}}, cases=[])

@@ -4,9 +4,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.errors import UnknownReference
 from chalicelib.language import compile_ruleset
+from chalicelib.partners import manifest
 from chalicelib.rules import code_tables, documents, rulesets, simulation
 from tests.factories.rules import RULES, code_table, document, live_ruleset
 
@@ -87,6 +90,21 @@ class TestHarborHotels:
             tables = code_tables.resolve(db, rule.code_tables, on=as_of)
 
         assert rule.decide(facts, as_of=as_of, code_tables=tables) == {"points": Decimal(points)}
+
+
+class TestCommerceCloud:
+    """All partners' members are in one customer list: a number must say whose member it is."""
+
+    @given(
+        partner=st.from_regex(manifest.CODE, fullmatch=True), employee=st.text(min_size=1, max_size=64) | st.just("b_c")
+    )
+    def test_a_customer_number_leads_back_to_one_partner_and_one_employee(self, partner, employee):
+        rule = compile_ruleset(document("rulesets/commerce-cloud.balance"))
+        given_facts = rule.cases[1].given | {"partner_code": partner, "employee_id": employee}
+
+        number = rule.decide(rule.read(given_facts), as_of=date(2026, 11, 20))["customerNo"]
+
+        assert number.partition("_") == (partner, "_", employee)
 
 
 class TestLayouts:

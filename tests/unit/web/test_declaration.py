@@ -91,6 +91,16 @@ def other_parameter(call: Call, thing_id: str) -> Said:
     return Said(text="x")
 
 
+def silent_parameter(call: Call, thing_id: str) -> Said:
+    """Say."""
+    return Said(text=thing_id)
+
+
+def silent_query(call: Call, query: Asked) -> Said:
+    """Say."""
+    return Said(text=query.text)
+
+
 def odd_parameter(call: Call, number: float) -> Said:
     """Say."""
     return Said(text="x")
@@ -141,6 +151,8 @@ def attached(call: Call) -> Said | Attachment:
         ({"handler": other_parameter}, "the path has"),
         ({"route": "GET /v1/x/{other}", "handler": other_parameter}, "the path has"),
         ({"route": "GET /v1/x/{number}", "handler": odd_parameter}, "str or int"),
+        ({"route": "GET /v1/x/{thing_id}", "handler": silent_parameter}, "thing_id has no description"),
+        ({"handler": silent_query}, r"\['text'\] have no description"),
         ({"route": "PUT /v1/x", "handler": open_body}, "refuse unknown fields"),
         ({"route": "PUT /v1/x", "handler": untyped_body}, "refuse unknown fields"),
         ({"handler": open_query}, "refuse unknown fields"),

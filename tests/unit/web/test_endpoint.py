@@ -4,7 +4,7 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
@@ -29,6 +29,7 @@ from chalicelib.web import authentication
 from chalicelib.web.answers import Answer, Attachment
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
+from chalicelib.web.paths import PartnerId
 from chalicelib.web.registry import Open
 from chalicelib.web.shapes import Body, Query, View
 from tests.factories.access import CALLER, make_partner_key, make_user_key
@@ -46,14 +47,18 @@ class Note(Body):
     mood: Literal["good", "bad"] = "good"
 
 
+ThingId = Annotated[str, Field(description="A thing.")]
+Number = Annotated[int, Field(description="Its number.")]
+
+
 class Wanted(Query):
-    loud: bool = False
-    tag: list[str] = Field(default=[])
+    loud: bool = Field(False, description="Whether to shout.")
+    tag: list[str] = Field(default=[], description="May be given several times.")
 
 
 def declare_reading(bench, **options):
     @endpoint(bench.blueprint, "GET /v1/things/{thing_id}", scope=READ, **options)
-    def read_thing(call: Call, thing_id: str, query: Wanted) -> Said:
+    def read_thing(call: Call, thing_id: ThingId, query: Wanted) -> Said:
         """Read a thing."""
         return Said(text=f"{thing_id} {query.loud} {','.join(query.tag)} {call.partner_scope}")
 
@@ -145,7 +150,7 @@ class TestCalls:
 
     def test_an_answer_may_choose_its_status(self, bench, partner_key):
         @endpoint(bench.blueprint, "PUT /v1/things/{number}", scope=WRITE)
-        def put_thing(call: Call, number: int) -> Answer[Said]:
+        def put_thing(call: Call, number: Number) -> Answer[Said]:
             """Put a thing."""
             return Answer(201 if number == 1 else 200, Said(text="put"))
 
@@ -168,7 +173,7 @@ class TestCalls:
 
     def test_nothing_is_204_without_a_body(self, bench, partner_key):
         @endpoint(bench.blueprint, "DELETE /v1/things/{thing_id}", scope=WRITE, status=204)
-        def drop(call: Call, thing_id: str) -> None:
+        def drop(call: Call, thing_id: ThingId) -> None:
             """Drop a thing."""
 
         answer = bench.api.delete("/v1/things/1", key=partner_key)
@@ -196,7 +201,7 @@ class TestCalls:
 
     def test_other_partners_data_is_not_there(self, bench, database, partner_key):
         @endpoint(bench.blueprint, "GET /v1/theirs/{partner}", scope=READ)
-        def theirs(call: Call, partner: str) -> Said:
+        def theirs(call: Call, partner: PartnerId) -> Said:
             """Theirs."""
             call.require_partner(partner.encode() * 16)
             return Said(text="seen")

@@ -34,8 +34,8 @@ def raised(error, cause=None):
 class TestLines:
     def test_say_what_happened_under_the_correlation_id(self):
         with logs.correlated("corr-1234"):
-            said = line("File applied.", file_id="fil_x", rows=7)
-        assert (said["message"], said["correlation_id"], said["file_id"], said["rows"]) == (
+            said = line("File applied.", file_id="fil_x", count=7)
+        assert (said["message"], said["correlation_id"], said["file_id"], said["count"]) == (
             "File applied.",
             "corr-1234",
             "fil_x",

@@ -4,12 +4,14 @@ import base64
 from hashlib import sha256
 
 import pytest
+from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.web import pages
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
+from chalicelib.web.paths import PartnerId
 from chalicelib.web.shapes import View
 from tests.factories.access import make_partner_key, make_user_key
 
@@ -18,7 +20,7 @@ THINGS = [(f"name {number}", bytes([number]) * 16, number) for number in range(7
 
 
 class Filter(PageQuery):
-    colour: str | None = None
+    colour: str | None = Field(None, description="Its colour.")
 
 
 class Thing(View):
@@ -39,7 +41,7 @@ def bench(bench, database):
         return listed(call, query)
 
     @endpoint(bench.blueprint, "GET /v1/boxes/{box}/things", scope=Scope.MEMBERS_READ)
-    def boxed(call: Call, box: str, query: Filter) -> Page[Thing]:
+    def boxed(call: Call, box: PartnerId, query: Filter) -> Page[Thing]:
         """List things in a box."""
         return listed(call, query)
 
