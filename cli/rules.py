@@ -87,13 +87,16 @@ def _shown(partner: str, plan: Any) -> RenderableType:  # noqa: ANN401 - a JSON 
     return text
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each value that is new or another one than before."""
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    """A line for each value that is new or another one than before; ``config.base_url`` is a value inside another."""
     for name in {**before, **after}:
-        if name not in before:
-            yield f"{name}: {_short(after[name])}"
-        elif before[name] != after.get(name):
-            yield f"{name}: {_short(before[name])} -> {_short(after.get(name))}"
+        was, is_now = before.get(name), after.get(name)
+        if isinstance(is_now, dict) and isinstance(was, dict | None):
+            yield from _differences(was or {}, is_now, f"{within}{name}.")
+        elif name not in before:
+            yield f"{within}{name}: {_short(is_now)}"
+        elif was != is_now:
+            yield f"{within}{name}: {_short(was)} -> {_short(is_now)}"
 
 
 def _short(value: object) -> str:

@@ -1,5 +1,6 @@
 """The environment of the hub's processes on one machine: the same variables that a deployed hub reads."""
 
+import shlex
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -45,6 +46,12 @@ def of_hub(given: Mapping[str, str], home: Home, *, aws_url: str, url: str) -> d
             "PYTHONUNBUFFERED": "1",
         }
     )
+
+
+def as_shell(variables: Mapping[str, str]) -> str:
+    """The hub's own variables and those of AWS as lines that a shell reads with ``set -a``."""
+    shown = {name: value for name, value in variables.items() if name.startswith(("AWS_", "INTERLINE_"))}
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(shown.items()))
 
 
 def of_stand_in(given: Mapping[str, str], home: Home, port: int) -> dict[str, str]:

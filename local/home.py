@@ -53,6 +53,11 @@ class Home:
         return self.root / "admin.key"
 
     @property
+    def variables(self) -> Path:
+        """The environment of the latest hub's processes, for a shell that starts one more."""
+        return self.root / "hub.env"
+
+    @property
     def log(self) -> Path:
         """What all processes logged."""
         return self.root / "hub.log"

@@ -12,7 +12,7 @@ from typing import IO, Any, NoReturn
 from chalicelib.errors import Conflict, Unavailable
 from local import environment, processes, stand_in
 from local.children import Child, Command, LineSink, end_all, run_once
-from local.home import Home
+from local.home import Home, write_private
 from local.processes import Identity
 
 _AWS_PORT = 4566
@@ -73,6 +73,7 @@ class Supervisor:
             self._remember(pid=os.getpid(), url=self._url)
             self._start_on_free_port("aws", _AWS_PORT, self._aws)
             self._start_on_free_port("commerce-cloud", _COMMERCE_CLOUD_PORT, self._commerce_cloud)
+            write_private(self._home.variables, environment.as_shell(self._environment()))
             # The gateway loads while the rest is prepared; it says that it is not ready until then.
             self._launch(self._gateway())
             prepared = self._prepare()

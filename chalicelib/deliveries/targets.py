@@ -91,12 +91,12 @@ _BY_ID: Final = select(*_COLUMNS).where(target.c.id == bindparam("target"))
 
 def check(spec: Mapping[str, Any]) -> None:
     """Accept one target of a manifest. Raises InvalidInput; each fault points into the target's object."""
-    _row(spec)
+    _values(spec)
 
 
 def plan(db: Connection, partner_id: bytes, spec: Mapping[str, Any]) -> Change:
     """What ``upsert`` would do. Raises InvalidInput."""
-    wanted = _row(spec)
+    wanted = _values(spec)
     found = _find(db, partner_id, wanted["code"])
     if found is None:
         return Change("create", wanted["code"], {}, wanted)
@@ -116,11 +116,12 @@ def upsert(db: Connection, partner_id: bytes, spec: Mapping[str, Any], *, caller
     if change.kind == "create":
         target_id = new_id()
         row = {"id": target_id, "partner_id": partner_id, "created_at": now, "changed_at": now, "filled_to": ""}
-        db.execute(insert(target), row | dict(change.after))
+        db.execute(insert(target), row | _columns(change.after))
     else:
         target_id = _find(db, partner_id, change.code)["id"]  # type: ignore[index]  # the plan has just found it
         refilled = {"filled_to": ""} if _to_be_filled(change) else {}
-        db.execute(update(target).where(target.c.id == target_id), dict(change.after) | refilled | {"changed_at": now})
+        columns = _columns(change.after) | refilled
+        db.execute(update(target).where(target.c.id == target_id), columns | {"changed_at": now})
     audit.record(
         db,
         caller=caller,
@@ -151,17 +152,25 @@ def _to_be_filled(change: Change) -> bool:
     return change.after.get("status") == "active" or bool(change.after.keys() & _ELSEWHERE)
 
 
-def _find(db: Connection, partner_id: bytes, code: str) -> RowMapping | None:
+def _find(db: Connection, partner_id: bytes, code: str) -> dict[str, Any] | None:
     chosen = select(target).where(target.c.partner_id == partner_id, target.c.code == code)
-    return db.execute(chosen).mappings().first()
+    row = db.execute(chosen).mappings().first()
+    return None if row is None else {**row, "config": json.loads(row["config"])}
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a manifest as the table keeps them."""
+    if "config" not in values:
+        return dict(values)
+    return {**values, "config": json.dumps(values["config"], sort_keys=True, separators=(",", ":"))}
 
 
 def _target(row: RowMapping) -> Target:
     return Target(**{**row, "config": json.loads(row["config"])})
 
 
-def _row(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that a manifest decides. Raises InvalidInput with every fault found."""
+def _values(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest decides of a target, by column. Raises InvalidInput with every fault found."""
     faults: list[Fault] = []
     try:
         frame = Frame.model_validate(dict(spec))
@@ -180,7 +189,7 @@ def _row(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "code": frame.code,
         "connector": frame.connector,
-        "config": json.dumps(config, sort_keys=True, separators=(",", ":")),
+        "config": config,
         "secret_name": f"target/{frame.secret}",
         "mapping_code": frame.mapping,
         "status": frame.status,

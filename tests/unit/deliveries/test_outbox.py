@@ -1,6 +1,7 @@
 """The outbox and the targets, without a pump."""
 
 import dataclasses
+import json
 
 import pytest
 from sqlalchemy import select, update
@@ -115,10 +116,11 @@ class TestATarget:
         with database.write() as db:
             first = targets.upsert(db, PARTNER, target_spec(), caller=CALLER, now=NOW)
             again = targets.upsert(db, PARTNER, target_spec(), caller=CALLER, now=NOW)
-            audited = db.execute(select(audit_event.c.action)).scalars().all()
+            [audited] = db.execute(select(audit_event.c.action, audit_event.c.after)).all()
             [made] = targets.of_partner(db, PARTNER)
         assert (first.kind, again.kind) == ("create", "unchanged")
-        assert audited == ["target.created"]
+        assert audited.action == "target.created"
+        assert json.loads(audited.after)["config"]["organization"] == "f_ecom_zzxy_prd"
         assert (made.secret_name, made.inflight_max, made.status) == ("target/store", 4, "active")
         assert made.config["organization"] == "f_ecom_zzxy_prd"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.language import parse_json
-from chalicelib.partners import onboarding
+from chalicelib.partners import directory, onboarding
 from chalicelib.storage.engine import Database
 from tests.factories.files import Hub
 from tests.factories.partners import CALLER
@@ -15,6 +15,8 @@ from tests.factories.rules import LONG_AGO, document
 from tests.unit.files.test_samples import drop, onboard
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
+#: The documents of the recipes: a manifest and its rule, a code table and its layout.
+JSON = [parse_json(block) for block in re.findall(r"```json\n(.+?)```", README, re.DOTALL)]
 ROSTER = "aurora-air/roster/roster_2026-11-02.csv"
 
 
@@ -41,8 +43,34 @@ def test_the_file_of_the_tour_ends_as_the_tour_shows(hub: Hub):
     assert "points posted       23.25" in README
 
 
+@pytest.mark.usefixtures("aws")
+def test_the_partner_of_the_recipe_earns_points(sqlite_database: Database):
+    manifest, ruleset = JSON[:2]
+    shared = [document(f"layouts/{name}") for name in ("hr_roster", "accruals")]
+    bundle = {"manifest": manifest, "code_tables": [], "layouts": shared, "rulesets": [ruleset]}
+    with sqlite_database.write() as db:
+        onboarding.apply(db, bundle, dry_run=False, caller=CALLER, now=LONG_AGO)
+        hub = Hub(sqlite_database, directory.named(db, "fjord-rail"))
+
+    hub.process(
+        "hr_roster",
+        "partner_code,employee_id,action,first_name,last_name,hire_date,job_code,country,effective_date\n"
+        "fjord-rail,7,A,Ada,Lund,2020-01-01,CC2,NO,2026-11-01\n",
+        partner="fjord-rail",
+    )
+    hub.process(
+        "accruals",
+        "partner_code,program_code,event_id,employee_id,event_type,event_date,quantity,unit\n"
+        "fjord-rail,uniform,e-1,7,HOURS,2026-11-16,7.5,HOUR\n",
+        name="accruals.csv",
+        partner="fjord-rail",
+    )
+
+    assert hub.receipt("accruals.csv", "accruals", "fjord-rail")["points_posted"] == "7.50"
+
+
 def test_the_layout_of_the_recipe_needs_nothing_but_its_code_table(hub: Hub):
-    table, layout = (parse_json(block) for block in re.findall(r"```json\n(.+?)```", README, re.DOTALL))
+    table, layout = JSON[2:]
     bundle = {"manifest": document("partners/aurora-air"), "code_tables": [table], "layouts": [layout], "rulesets": []}
     with hub.database.write() as db:
         onboarding.apply(db, bundle, dry_run=False, caller=CALLER, now=LONG_AGO)

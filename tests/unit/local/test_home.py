@@ -1,4 +1,5 @@
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,24 @@ class TestEnvironment:
         assert self.of(home)["INTERLINE_DATABASE_TLS"] == "off"
         far = self.of(home, INTERLINE_DATABASE_URL="mysql+pymysql://u@db.example.com/x")
         assert "INTERLINE_DATABASE_TLS" not in far
+
+    def test_can_be_given_to_a_shell(self, home: Home, tmp_path: Path):
+        odd = "mysql+pymysql://u:it's $HOME@127.0.0.1/x"
+        variables = self.of(home, INTERLINE_DATABASE_URL=odd, PATH="/opt/odd")
+        (tmp_path / "hub.env").write_text(environment.as_shell(variables))
+
+        said = subprocess.run(
+            ["/bin/sh", "-c", "set -a; . ./hub.env; env"],
+            cwd=tmp_path,
+            env={},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.splitlines()
+
+        assert f"INTERLINE_DATABASE_URL={odd}" in said
+        assert "AWS_ENDPOINT_URL=http://127.0.0.1:4566" in said
+        assert "PATH=/opt/odd" not in said
 
     def test_the_stand_in_keeps_everything_below_the_home(self, home: Home):
         found = environment.of_stand_in({"PATH": "/bin"}, home, 4566)
