@@ -170,7 +170,9 @@ def _floor(on: Machine, members: int) -> Iterator[Service]:
 @contextmanager
 def _orm(on: Machine, members: int) -> Iterator[Service]:
     port = report.free_port()
+    # Users think for longer than uvicorn keeps an idle connection by default; the hub's gateway keeps it for longer.
     command = ["-m", "uvicorn", "--workers", str(PROCESSES), "--port", str(port), "--log-level", "warning"]
+    command += ["--timeout-keep-alive", "75"]
     with _rival(on, members, "orm", [*command, "benchmarks.rivals.orm:app"], port) as service:
         yield service
 

@@ -66,8 +66,9 @@ def configure() -> None:
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     for other in root.handlers[:]:
-        # Lambda brings its own handler, which would print every line a second time.
-        if isinstance(other, _StandardOutput) or type(other).__module__.startswith("awslambdaric"):
+        # Lambda and `chalice local` bring handlers of their own, which would print every line a second time.
+        plain = type(other) is logging.StreamHandler
+        if plain or isinstance(other, _StandardOutput) or type(other).__module__.startswith("awslambdaric"):
             root.removeHandler(other)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 
 import pytest
 
@@ -99,6 +100,7 @@ class TestConfiguring:
         root = logging.getLogger()
         kept, level = root.handlers[:], root.level
         try:
+            root.addHandler(logging.StreamHandler(sys.stdout))  # as `chalice local` does
             logs.configure()
             logs.configure()
             logging.getLogger("chalicelib.x").info("Ours.")
