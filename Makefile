@@ -7,7 +7,7 @@ NODE_TESTS := tests/contract/node
 TEST_PROCESSES ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: setup run test check format clean
+.PHONY: setup run test check format schemas clean
 
 # Stamps make a second setup cost nothing: a folder is built again when its list of packages changed.
 setup: .venv/.installed .venv-aws/.installed $(NODE_TESTS)/node_modules/.installed
@@ -46,6 +46,10 @@ check: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# What editors know of rule files: written anew after a change of the language, of layouts or of manifests.
+schemas: setup
+	$(BIN)/python -m cli.schemas
 
 clean:
 	rm -rf .venv .venv-aws $(NODE_TESTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

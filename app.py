@@ -57,6 +57,16 @@ def deliveries_wanted(event: SQSEvent) -> None:
     _pump(event)
 
 
+@app.on_sqs_message(queue=settings().queue("backtests"), batch_size=1, name="backtest_runner")
+def backtest_runner(event: SQSEvent) -> None:
+    """Carry on the back-test that a message names."""
+    from chalicelib.workbench import running
+
+    for record in event:
+        with logs.correlated(logs.correlation_of(record.to_dict()["messageId"])):
+            running.handle(database(), json.loads(record.body), clock=clock.now, remaining_s=_remaining_s(event))
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="outbox_pump")
 def outbox_pump(event: CloudWatchEvent) -> None:
     """Deliver what is due: retries, and what no message announced."""
@@ -71,6 +81,15 @@ def intake_sweeper(_event: CloudWatchEvent) -> None:
 
     sweeper.sweep(database(), clock=clock.now)
     _beat("intake_sweeper")
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="backtest_sweeper")
+def backtest_sweeper(_event: CloudWatchEvent) -> None:
+    """Go on with back-tests that nobody works on."""
+    from chalicelib.workbench import running
+
+    running.sweep(database(), clock=clock.now)
+    _beat("backtest_sweeper")
 
 
 @app.schedule(Cron(0, 3, "*", "*", "?", "*"), name="retention")

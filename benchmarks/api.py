@@ -147,7 +147,7 @@ def _hub(on: Machine, members: int) -> Iterator[Service]:
     ids = [public_id("mbr", each.id) for each in served.members().values()]
     port = report.free_port()
     command = [sys.executable, "-m", "local.gateway", "--port", str(port), "--processes", str(PROCESSES)]
-    with _running(command, served.variables | {"INTERLINE_DATABASE_POOL_MAX": "16"}, port) as process:
+    with running(command, served.variables | {"INTERLINE_DATABASE_POOL_MAX": "16"}, port) as process:
         yield Service(
             "hub",
             port,
@@ -187,7 +187,7 @@ def _rival(on: Machine, members: int, name: str, command: list[str], port: int) 
         "BENCH_WORLD": json.dumps(_ids(served)),
     }
     ids = [each.id.hex() for each in served.members().values()]
-    with _running([sys.executable, *command], dict(os.environ) | variables, port) as process:
+    with running([sys.executable, *command], dict(os.environ) | variables, port) as process:
         yield Service(
             name,
             port,
@@ -222,6 +222,7 @@ def _event(employee_id: str) -> accruals.NewAccrual:
         "currency": None,
         "pay_period": None,
         "job_code_override": None,
+        "category": None,
         "reference": None,
         "description": None,
     }
@@ -257,7 +258,8 @@ def _post(path: str, key: str, employee_id: str) -> bytes:
 
 
 @contextmanager
-def _running(command: list[str], variables: Mapping[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str], variables: Mapping[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours that serves a port until the block ends."""
     process = subprocess.Popen(  # noqa: S603 - our own command
         command, cwd=REPOSITORY, env=dict(variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

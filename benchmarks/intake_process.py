@@ -5,9 +5,7 @@ come from the environment, as a worker's do.
 """
 
 import cProfile
-import io
 import json
-import pstats
 import sys
 import time
 from datetime import UTC, datetime
@@ -18,7 +16,6 @@ from chalicelib.files import intake
 from chalicelib.settings import settings
 from chalicelib.storage import aws, engine
 
-_LINES_SHOWN = 22
 _TIME_LEFT_S = 900.0
 
 
@@ -48,25 +45,9 @@ def main() -> None:
         "cpu_s": time.process_time() - started_cpu_s,
         "start_mb": started_mb,
         "peak_mb": report.own_peak_mb(),
-        "profile": [] if profile is None else _top(profile),
+        "profile": [] if profile is None else report.hottest(profile),
     }
     sys.stdout.write(json.dumps(told) + "\n")
-
-
-def _top(profile: cProfile.Profile) -> list[str]:
-    """The functions in which the CPU time goes, most first, and their share of it."""
-    stats = pstats.Stats(profile, stream=io.StringIO())
-    entries: dict[tuple[str, int, str], tuple[int, int, float, float, Any]] = vars(stats)["stats"]
-    total = sum(own for _, _, own, _, _ in entries.values()) or 1.0
-    ordered = sorted(entries.items(), key=lambda item: -item[1][2])[:_LINES_SHOWN]
-    return [
-        f"{own / total:6.1%} {calls:>10,} calls  {_shown(path)}:{line} {name}"
-        for (path, line, name), (_, calls, own, _, _) in ordered
-    ]
-
-
-def _shown(path: str) -> str:
-    return "/".join(path.split("/")[-2:])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """How every benchmark is called and how it answers."""
 
 import argparse
+import cProfile
+import io
 import json
+import pstats
 import resource
 import sys
 import threading
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 _MB = 1024 * 1024
+_LINES_SHOWN = 22
 
 
 def arguments(description: str) -> argparse.Namespace:
@@ -41,9 +45,27 @@ def finish(args: argparse.Namespace, figures: Mapping[str, Any]) -> None:
         print(json.dumps(figures, indent=1, sort_keys=True))
 
 
+def hottest(profile: cProfile.Profile) -> list[str]:
+    """The functions in which the CPU time goes, most first, and their share of it."""
+    stats = pstats.Stats(profile, stream=io.StringIO())
+    entries: dict[tuple[str, int, str], tuple[int, int, float, float, Any]] = vars(stats)["stats"]
+    total = sum(own for _, _, own, _, _ in entries.values()) or 1.0
+    ordered = sorted(entries.items(), key=lambda item: -item[1][2])[:_LINES_SHOWN]
+    return [
+        f"{own / total:6.1%} {calls:>10,} calls  {_shown(path)}:{line} {name}"
+        for (path, line, name), (_, calls, own, _, _) in ordered
+    ]
+
+
+def _shown(path: str) -> str:
+    return "/".join(path.split("/")[-2:])
+
+
 def own_peak_mb() -> float:
-    """Peak resident memory of this process so far, in MB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    """Peak resident memory of this process so far, in MB; not its parent's, which ``getrusage`` passes on."""
+    status = Path("/proc/self/status").read_text()
+    [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return round(int(peak) / 1024, 1)
 
 
 class PeakMemory:

@@ -26,7 +26,9 @@ class Settings(BaseModel):
         "required", description="TLS to MySQL; `off` is refused for hosts that are not loopback."
     )
     bucket_prefix: str = Field("", description="Put before `hub-in`, `hub-archive`, `hub-out` and `hub-reject`.")
-    queue_prefix: str = Field("interline-", description="Put before the queue names `files` and `deliveries`.")
+    queue_prefix: str = Field(
+        "interline-", description="Put before the names of queues: `files`, `deliveries`, `backtests`."
+    )
     secret_prefix: str = Field("interline/", description="Put before the names of secrets.")
     rule_approval: Literal["required", "off"] = Field(
         "required",

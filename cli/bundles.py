@@ -1,6 +1,9 @@
-"""What admins edit under `rules/`, gathered into one bundle a partner, as the onboarding endpoint takes it."""
+"""What admins edit under `rules/`: gathered into one configuration, or into one bundle a partner, as the hub takes it.
 
-from collections.abc import Mapping
+JSON is put together from the files' own texts: a number in a rule reaches the hub digit by digit.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,15 +12,17 @@ from chalicelib.errors import Fault, InterlineError, InvalidInput
 from chalicelib.language import RuleRefused, parse_json
 from cli.client import HubClient, segment
 
-_FOLDERS = {"layouts": "layouts", "rulesets": "rulesets", "code_tables": "code-tables"}
+_MANIFESTS = "partners"
+_DOCUMENTS = {"layouts": "layouts", "rulesets": "rulesets", "code_tables": "code-tables"}
+#: The parts of a folder of rule files.
+FOLDERS = (_MANIFESTS, *_DOCUMENTS.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """One partner's manifest with every document that it owns, and the shared ones.
 
-    ``text`` is JSON put together from the files' own texts: a number in a rule reaches the hub digit by digit.
-    ``places`` has the file behind each part of it, by the part's JSON Pointer.
+    ``places`` has the file behind each part of ``text``, by the part's JSON Pointer.
     """
 
     partner: str
@@ -26,84 +31,128 @@ class Bundle:
 
     def located(self, error: InterlineError) -> InterlineError:
         """A refusal of this bundle with the files' names in place of positions: ``layouts/x.json#/fields``."""
-        faults = [replace(fault, pointer=self._place(fault.pointer)) for fault in error.faults]
-        return type(error)(error.message, code=error.code, faults=faults)
-
-    def _place(self, pointer: str) -> str:
-        for part, file in self.places.items():
-            if pointer == part or pointer.startswith(f"{part}/"):
-                return f"{file}#{pointer.removeprefix(part)}"
-        return pointer
+        return located(error, self.places)
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class Configuration:
+    """A whole folder as the hub's configuration endpoints take it; ``places`` as a bundle's."""
+
+    text: str
+    places: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of the folder: ``name`` in it, such as ``layouts/accruals.json``."""
+
+    name: str
     document: dict[str, Any]
     text: str
 
     def is_for(self, partner: str) -> bool:
+        """Whether the partner uses it: its own, or one that all use."""
         return self.document.get("partner") in {None, partner}
 
 
-def gather(folder: Path) -> list[Bundle]:
-    """A bundle for each `partners/<code>.json`, in order of the codes.
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Everything that was read: manifests by partner, and the documents of each kind."""
 
-    Raises InvalidInput naming each file that is not JSON, or that belongs to a partner without a manifest.
-    """
-    faults: list[Fault] = []
-    manifests = _documents(folder / "partners", faults)
-    documents = {kind: _documents(folder / name, faults) for kind, name in _FOLDERS.items()}
-    codes = {path.stem for path in manifests}
-    for kind in documents.values():
-        for path, file in kind.items():
-            owner = file.document.get("partner")
-            if owner is not None and owner not in codes:
-                faults.append(Fault(str(path), "unknown_partner", f"There is no partners/{owner}.json."))
-    if not manifests and not faults:
-        faults.append(Fault(str(folder / "partners"), "no_manifest", "There is no partners/<code>.json."))
+    manifests: Mapping[str, File]
+    documents: Mapping[str, Sequence[File]]
+
+    def bundle(self, partner: str) -> Bundle:
+        """What concerns one partner."""
+        manifest = self.manifests[partner]
+        parts = [f'"manifest": {manifest.text}']
+        places = {"/manifest": manifest.name}
+        for kind, found in self.documents.items():
+            taken = [file for file in found if file.is_for(partner)]
+            parts.append(f'"{kind}": [{", ".join(file.text for file in taken)}]')
+            places |= {f"/{kind}/{number}": file.name for number, file in enumerate(taken)}
+        return Bundle(partner, f"{{{', '.join(parts)}}}", places)
+
+    def configuration(self) -> Configuration:
+        """All of it at once."""
+        parts: list[str] = []
+        places: dict[str, str] = {}
+        for kind, found in {"manifests": list(self.manifests.values()), **self.documents}.items():
+            parts.append(f'"{kind}": [{", ".join(file.text for file in found)}]')
+            places |= {f"/{kind}/{number}": file.name for number, file in enumerate(found)}
+        return Configuration(f"{{{', '.join(parts)}}}", places)
+
+
+def located(error: InterlineError, places: Mapping[str, str]) -> InterlineError:
+    """A refusal with the files' names in place of positions."""
+    faults = [replace(fault, pointer=_place(fault.pointer, places)) for fault in error.faults]
+    return type(error)(error.message, code=error.code, faults=faults)
+
+
+def _place(pointer: str, places: Mapping[str, str]) -> str:
+    for part, file in places.items():
+        if pointer == part or pointer.startswith(f"{part}/"):
+            return f"{file}#{pointer.removeprefix(part)}"
+    return pointer
+
+
+def read(folder: Path) -> Folder:
+    """Every file of a folder. Raises InvalidInput naming each that is not JSON, or belongs to nobody's manifest."""
+    found, faults = readable(folder)
+    if not found.manifests and not faults:
+        faults.append(Fault("partners", "no_manifest", "There is no partners/<code>.json."))
     if faults:
         raise InvalidInput(f"{folder} cannot be applied.", code="rules_unreadable", faults=faults)
-    return [_bundle(folder, path, manifest, documents) for path, manifest in manifests.items()]
+    return found
 
 
-def _bundle(folder: Path, path: Path, manifest: _File, documents: Mapping[str, Mapping[Path, _File]]) -> Bundle:
-    parts = [f'"manifest": {manifest.text}']
-    places = {"/manifest": str(path.relative_to(folder))}
-    for kind, found in documents.items():
-        taken = {file: one.text for file, one in found.items() if one.is_for(path.stem)}
-        parts.append(f'"{kind}": [{", ".join(taken.values())}]')
-        places |= {f"/{kind}/{number}": str(file.relative_to(folder)) for number, file in enumerate(taken)}
-    return Bundle(path.stem, f"{{{', '.join(parts)}}}", places)
+def readable(folder: Path) -> tuple[Folder, list[Fault]]:
+    """Every file that can be read, and why the others cannot: a file that is not JSON, one that is nobody's."""
+    faults: list[Fault] = []
+    manifests = {Path(file.name).stem: file for file in _documents(folder, _MANIFESTS, faults)}
+    documents = {kind: _documents(folder, name, faults) for kind, name in _DOCUMENTS.items()}
+    for file in (one for found in documents.values() for one in found):
+        owner = file.document.get("partner")
+        if owner is not None and owner not in manifests:
+            faults.append(Fault(file.name, "unknown_partner", f"There is no partners/{owner}.json."))
+    return Folder(manifests, documents), faults
 
 
-def apply_all(client: HubClient, folder: Path, *, dry_run: bool) -> dict[str, Any]:
-    """The plan (or what was done) for each partner, by code. Raises the first refusal; those before it stay applied."""
-    return {bundle.partner: apply(client, bundle, dry_run=dry_run) for bundle in gather(folder)}
+def gather(folder: Path) -> list[Bundle]:
+    """A bundle for each `partners/<code>.json`, in order of the codes. Raises as ``read`` does."""
+    found = read(folder)
+    return [found.bundle(partner) for partner in found.manifests]
 
 
-def apply(client: HubClient, bundle: Bundle, *, dry_run: bool) -> Any:  # noqa: ANN401 - a JSON document
-    """Bring one partner to what its bundle says, or tell what that would change. A refusal names the files."""
-    path = f"/v1/partners/{segment(bundle.partner)}/onboarding"
+def apply_all(client: HubClient, folder: Path) -> None:
+    """Apply the bundle of each partner. Raises the first refusal; those before it stay applied."""
+    for bundle in gather(folder):
+        apply(client, bundle)
+
+
+def apply(client: HubClient, bundle: Bundle) -> Any:  # noqa: ANN401 - a JSON document
+    """Bring one partner to what its bundle says; what was done. A refusal names the files."""
     try:
-        return client.put(path, bundle.text, dry_run="true" if dry_run else None)
+        return client.put(f"/v1/partners/{segment(bundle.partner)}/onboarding", bundle.text)
     except InterlineError as error:
         raise bundle.located(error) from error
 
 
-def _documents(folder: Path, faults: list[Fault]) -> dict[Path, _File]:
-    found: dict[Path, _File] = {}
-    for path in sorted(folder.glob("*.json")):
+def _documents(folder: Path, name: str, faults: list[Fault]) -> list[File]:
+    found: list[File] = []
+    for path in sorted((folder / name).glob("*.json")):
+        here = f"{name}/{path.name}"
         try:
             text = path.read_text(encoding="utf-8")
             document = parse_json(text)
         except UnicodeDecodeError as error:
-            faults.append(Fault(str(path), "not_json", f"It is not UTF-8: byte {error.start}."))
+            faults.append(Fault(here, "not_json", f"It is not UTF-8: byte {error.start}."))
             continue
         except RuleRefused as error:
-            faults += [replace(one, pointer=f"{path}#{one.pointer}".removesuffix("#")) for one in error.faults]
+            faults += [replace(one, pointer=f"{here}#{one.pointer}".removesuffix("#")) for one in error.faults]
             continue
         if isinstance(document, dict):
-            found[path] = _File(document, text)
+            found.append(File(here, document, text))
         else:
-            faults.append(Fault(str(path), "not_an_object", "The file must hold one JSON object."))
+            faults.append(Fault(here, "not_an_object", "The file must hold one JSON object."))
     return found

@@ -72,7 +72,12 @@ class HubClient:
 
     def post(self, path: str, body: object, *, idempotency_key: str) -> Any:  # noqa: ANN401 - a JSON document
         """Send ``body``; the same key twice has one effect."""
-        return self._ask("POST", path, text=json.dumps(body), headers={"Idempotency-Key": idempotency_key})
+        return self.post_text(path, json.dumps(body), idempotency_key=idempotency_key)
+
+    def post_text(self, path: str, text: str | None, *, idempotency_key: str | None = None) -> Any:  # noqa: ANN401 - a JSON document
+        """Send a JSON text as it is, or nothing; without a key where the endpoint only answers a question."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return self._ask("POST", path, text=text, headers=headers)
 
     def _ask(
         self,

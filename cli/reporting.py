@@ -35,7 +35,8 @@ class Report:
             _write(document)
             return
         for one in shown:
-            self.console.print(one)
+            # A text that says so is not folded, such as a command that is there to be copied.
+            self.console.print(one, soft_wrap=isinstance(one, Text) and one.no_wrap is True)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from cli import bundles, interrupts, samples
 from cli.client import HubClient
 from cli.reporting import AsJson, Report, reporting, show_error
 from cli.target import home_path, s3_options
+from cli.watching import RuleWatcher, Seen, snapshot
 from local.console import LogView
 from local.home import REPOSITORY, Home
 from local.log_file import LogFile
@@ -24,6 +26,11 @@ def up(
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API, on the loopback address.")] = 8000,
     empty: Annotated[bool, typer.Option("--empty", help="Do not process the sample files at the first start.")] = False,
+    rules: Annotated[
+        Path,
+        typer.Option(exists=True, file_okay=False, help="The rule files: applied at the first start, and watched."),
+    ] = REPOSITORY / "rules",
+    watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Apply a rule file when it is saved.")] = True,
     processes: Annotated[int, typer.Option(min=1, max=32, help="Processes that answer requests.")] = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -34,6 +41,7 @@ def up(
         log_file = LogFile(home.log)
         log = LogView(report.console, log_file)
         supervisor = Supervisor(home, Options(port, processes), os.environ, log.show)
+        watcher: RuleWatcher | None = None
         try:
             interrupts.raise_the_first()
             interrupts.let_through()
@@ -42,33 +50,40 @@ def up(
             with report.console.status("Starting …"):
                 running = supervisor.start()
             # Whoever reads that the hub is up finds its rules in force.
-            _apply_rules(report, home, running)
-            _announce(report, home, running)
+            applied = _apply_rules(report, home, running, rules)
+            _announce(report, home, running, rules if watch else None)
             if not empty:
                 _process_samples(report, home, running)
             log.quiet = False
+            if watch:
+                watcher = RuleWatcher(rules, _client(home, running), home.rules_seen, log.show)
+                watcher.begin(applied)
             supervisor.watch()
         except KeyboardInterrupt:
             report.console.print("Stopping …")
         finally:
             interrupts.ignore()
+            if watcher is not None:
+                watcher.stop()
             supervisor.stop()
             log_file.close()
         report.console.print("Stopped.")
 
 
-def _apply_rules(report: Report, home: Home, running: Running) -> None:
-    """Apply `rules/` once in the life of a home; a start that was cut short does it again."""
+def _apply_rules(report: Report, home: Home, running: Running, folder: Path) -> Seen | None:
+    """Apply the rule files once in the life of a home, and say which; a start that was cut short does it again."""
     if home.state().get("rules_applied"):
-        return
+        return None
+    found = snapshot(folder)
     try:
         with report.console.status("Applying rules/ …"):
-            bundles.apply_all(_client(home, running), REPOSITORY / "rules", dry_run=False)
+            bundles.apply_all(_client(home, running), folder)
     except InterlineError as error:
         # The hub itself is up: it stays so, and the next start tries again.
         show_error(report.console, error)
-    else:
-        home.save_state(home.state() | {"rules_applied": True})
+        return None
+    home.save_state(home.state() | {"rules_applied": True})
+    return found
 
 
 def _process_samples(report: Report, home: Home, running: Running) -> None:
@@ -89,16 +104,16 @@ def _client(home: Home, running: Running) -> HubClient:
     return HubClient(running.url, home.admin_key.read_text().strip())
 
 
-def _announce(report: Report, home: Home, running: Running) -> None:
+def _announce(report: Report, home: Home, running: Running, watched: Path | None) -> None:
     if report.as_json:
         places = {"url": running.url, "aws_url": running.aws_url, "commerce_cloud_url": running.commerce_cloud_url}
         document = {**places, "pid": os.getpid(), "home": str(home.root), "admin_key_file": str(home.admin_key)}
         print(json.dumps(document), flush=True)
         return
-    _welcome(report.console, home, running)
+    _welcome(report.console, home, running, watched)
 
 
-def _welcome(console: Console, home: Home, running: Running) -> None:
+def _welcome(console: Console, home: Home, running: Running, watched: Path | None) -> None:
     copy = f"AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws --endpoint-url {running.aws_url} s3 cp"
     lines = [
         ("API", running.url, f"documentation: {running.url}/docs"),
@@ -106,6 +121,7 @@ def _welcome(console: Console, home: Home, running: Running) -> None:
         ("Commerce Cloud", running.commerce_cloud_url, "stand-in, customers on disk"),
         ("Workers", "files, deliveries, schedules", "the handlers of app.py"),
         ("State", str(home.root), f"INTERLINE_HOME; all that is logged: {home.log.name}"),
+        *([("Rules", str(watched), "a file that you save there is applied at once")] if watched else []),
         ("", "", ""),
         ("Drop a file", "./hub drop FILE --partner CODE --layout NAME", ""),
         ("  or by any S3", f"{copy} FILE s3://hub-in/PARTNER/LAYOUT/", ""),

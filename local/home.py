@@ -63,6 +63,11 @@ class Home:
         return self.root / "hub.log"
 
     @property
+    def rules_seen(self) -> Path:
+        """Which rule files the watcher has looked at, and when they were written."""
+        return self.root / "rules-seen.json"
+
+    @property
     def _state(self) -> Path:
         return self.root / "hub.json"
 

@@ -17,7 +17,7 @@ from local.home import REPOSITORY, Home, write_private
 from local.outside import store
 
 BUCKETS = ("hub-in", "hub-archive", "hub-out", "hub-reject")
-QUEUES = ("files", "deliveries")
+QUEUES = ("files", "deliveries", "backtests")
 MANIFESTS = REPOSITORY / "rules" / "partners"
 _LOCAL = "http://127.0.0.1:"
 _TRIES_MAX = 5

@@ -168,7 +168,7 @@ def empty_aws() -> None:
     messages = aws_clients.client("sqs")
     for url in messages.list_queues().get("QueueUrls", []):
         messages.delete_queue(QueueUrl=url)
-    for name in ("files", "deliveries"):
+    for name in ("files", "deliveries", "backtests"):
         messages.create_queue(QueueName=configured.queue(name))
     queues.reset()
 

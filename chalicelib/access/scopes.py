@@ -25,6 +25,8 @@ class Scope(StrEnum):
     DELIVERIES_WRITE = "deliveries:write"
     RULES_READ = "rules:read"
     RULES_WRITE = "rules:write"
+    #: Be the second person behind a rule.
+    RULES_APPROVE = "rules:approve"
     USERS_ADMIN = "users:admin"
     KEYS_ADMIN = "keys:admin"
     #: Exchange the secret of one's own keys.
@@ -66,7 +68,7 @@ ROLE_SCOPES: Final[Mapping[Role, frozenset[Scope]]] = MappingProxyType(
             Scope.DELIVERIES_WRITE,
             Scope.KEYS_ROTATE,
         },
-        Role.APPROVER: _READS | {Scope.AUDIT_READ, Scope.KEYS_ROTATE},
+        Role.APPROVER: _READS | {Scope.RULES_APPROVE, Scope.AUDIT_READ, Scope.KEYS_ROTATE},
         Role.VIEWER: _READS | {Scope.KEYS_ROTATE},
     }
 )

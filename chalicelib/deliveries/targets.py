@@ -82,6 +82,7 @@ class Change:
     after: Mapping[str, Any]
 
 
+_LIMITS: Final = ("inflight_max", "batch_max", "timeout_s", "attempts_max", "age_max_s")
 _COLUMNS: Final = tuple(target.c[field.name] for field in fields(Target))
 #: What leads a target to another system, or tells it other things.
 _ELSEWHERE: Final = frozenset({"connector", "config", "mapping_code"})
@@ -138,6 +139,18 @@ def upsert(db: Connection, partner_id: bytes, spec: Mapping[str, Any], *, caller
 def of_partner(db: Connection, partner_id: bytes) -> list[Target]:
     """The partner's targets by code."""
     return [_target(row) for row in db.execute(_OF_PARTNER, {"partner": partner_id}).mappings()]
+
+
+def written(target: Target) -> dict[str, Any]:
+    """A target as a manifest has it, everything said."""
+    return {
+        "code": target.code,
+        "connector": target.connector,
+        **target.config,
+        "secret": target.secret_name.removeprefix("target/"),
+        "mapping": target.mapping_code,
+        **{name: getattr(target, name) for name in ("status", *_LIMITS)},
+    }
 
 
 def by_id(db: Connection, target_id: bytes, *, locked: bool = False) -> Target | None:

@@ -33,6 +33,8 @@ from chalicelib.partners.provenance import RowSource
 from chalicelib.partners.roster import RosterOutcome, RosterRow
 from chalicelib.points import accruals
 from chalicelib.points.events import NewAccrual, Recorded
+from chalicelib.rules import code_table_rows
+from chalicelib.rules.code_table_rows import CodeTableRow, RowTold
 from chalicelib.settings import settings
 from chalicelib.storage import bulk
 from chalicelib.storage.engine import Database, is_mysql
@@ -78,7 +80,12 @@ _DUPLICATE = Outcome(RowRefused("duplicate", "same_content", None, None))
 def work_on(database: Database, file: InboundFile, partner: Partner) -> Work:
     """Everything needed to read the rows of a checked file."""
     with database.read() as db:
-        reading = layouts.reading_of(db, file, partner)
+        return work_of(db, file, partner)
+
+
+def work_of(db: Connection, file: InboundFile, partner: Partner) -> Work:
+    """The same, within a transaction that is open already."""
+    reading = layouts.reading_of(db, file, partner)
     header = Header(header_cells(file), reading.layout)
     return Work(partner, reading, Translator(reading, header, partner.code))
 
@@ -107,7 +114,7 @@ def apply_rows(holding: Holding, partner: Partner) -> None:
 
 def _apply_next(holding: Holding, work: Work, left: Iterator[Line]) -> bool:
     """Apply the rows that are left of one slice; False when there are none."""
-    with _collector_paused():
+    with collector_paused():
         lines = list(left)
         if lines:
             holding.breathe()
@@ -116,7 +123,7 @@ def _apply_next(holding: Holding, work: Work, left: Iterator[Line]) -> bool:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Let nobody look for reference cycles: rows make none, and looking costs a fifth of a slice's time."""
     running = gc.isenabled()
     gc.disable()
@@ -183,13 +190,20 @@ def record_rows(
         told = members.apply_roster(
             db, work.partner, rows, sources=sources, snapshot_file=snapshot, caller=caller, now=now
         )
-        return [_of_roster(each, work.translator) for each in told]
+        return [_of_statement(each, work.translator) for each in told]
+    if spec.entity == "code_table":
+        entries = [cast("CodeTableRow", line.row) for line in lines]
+        numbers = [line.row_no for line in lines]
+        said = code_table_rows.apply_rows(
+            db, work.partner.id, entries, file_id=file.id, row_numbers=numbers, caller=caller, now=now
+        )
+        return [_of_statement(each, work.translator) for each in said]
     events = [cast("NewAccrual", line.row) for line in lines]
     recorded = accruals.record(db, work.partner, events, sources=sources, caller=caller, now=now)
     return [_of_accrual(each, work.translator) for each in recorded]
 
 
-def _of_roster(told: RosterOutcome, translator: Translator) -> Outcome:
+def _of_statement(told: RosterOutcome | RowTold, translator: Translator) -> Outcome:
     if told.outcome == "accepted":
         return _ACCEPTED
     if told.outcome == "duplicate":
@@ -204,7 +218,8 @@ def _of_accrual(told: Recorded, translator: Translator) -> Outcome:
     if told.outcome == "duplicate":
         return _DUPLICATE
     code = told.code or "rejected"
-    refused = RowRefused("rejected", code, translator.column_of(told.column), told.message, told.version_id)
+    column = translator.column_of(told.column)
+    refused = RowRefused("rejected", code, column, told.message, told.version_id, told.unmapped)
     return Outcome(refused, told.fixable)
 
 

@@ -19,7 +19,8 @@ from chalicelib.errors import Broken, DatabaseUnavailable
 from chalicelib.files import layouts, register
 from chalicelib.files.models import NOBODY, inbound_file
 from chalicelib.files.register import InboundFile
-from chalicelib.partners import directory
+from chalicelib.partners import directory, manifests
+from chalicelib.partners.directory import Partner
 from chalicelib.settings import settings
 from chalicelib.storage import objects
 from chalicelib.storage.engine import Database
@@ -175,18 +176,27 @@ def _judge(db: Connection, key: str, now: datetime) -> _Verdict:
     if partner.status != "active":
         reason = f"The partner {partner.code} is {partner.status}: its files are not processed."
         return _Verdict(partner.id, reason_code="partner_not_active", reason=reason)
-    live = layouts.in_force(db, partner, parts[1], now=now)
-    if live is None:
-        reason = f"The partner {partner.code} has no layout `{parts[1][:64]}`."
-        return _Verdict(partner.id, reason_code="unknown_layout", reason=reason)
     if is_sidecar(key):
         return _Verdict(
             partner.id,
             reason_code="sidecar_alone",
             reason=f"This sidecar came {SIDECAR_ALONE_S // 3600} hours ago and no data file of its name asked for it.",
         )
+    return _by_layout(db, partner, parts[1], now)
+
+
+def _by_layout(db: Connection, partner: Partner, name: str, now: datetime) -> _Verdict:
+    live = layouts.in_force(db, partner, name, now=now)
+    if live is None:
+        reason = f"The partner {partner.code} has no layout `{name[:64]}`."
+        return _Verdict(partner.id, reason_code="unknown_layout", reason=reason)
     version, layout = live
-    return _Verdict(partner.id, version.version_id, layout.spec.entity, layout.spec.rank)
+    entity = layout.spec.entity
+    if entity == "code_table" and version.partner_id is None and not manifests.names_layout(db, partner, name):
+        # What it changes decides points: to be able to drop a file is not enough.
+        reason = f"Files of `{name}` change code tables: the manifest of {partner.code} has to list that layout."
+        return _Verdict(partner.id, reason_code="layout_not_agreed", reason=reason)
+    return _Verdict(partner.id, version.version_id, entity, layout.spec.rank)
 
 
 def sidecar_of(file: InboundFile) -> ObjectInfo | None:

@@ -13,6 +13,7 @@ from chalicelib.files.register import InboundFile
 from chalicelib.files.tallies import OUTCOMES
 from chalicelib.partners.models import member_history
 from chalicelib.points.models import accrual_event, transfer
+from chalicelib.rules.models import code_table_change
 
 _ROWS = file_row.c.row_to - file_row.c.row_no + 1
 
@@ -53,6 +54,8 @@ def breaks(db: Connection, file: InboundFile) -> list[str]:
         found.append(f"unreadable control amounts kept and read: {unreadable} is more than {file.control_unreadable}")
     if file.entity == "accrual":
         _points(db, file, equal)
+    elif file.entity == "code_table":
+        _changes(db, file, equal)
     else:
         _history(db, file, equal)
     return found
@@ -91,3 +94,9 @@ def _history(db: Connection, file: InboundFile, equal: Callable[[str, int, int],
         )
     ).scalar()
     equal("accepted rows and history entries", file.rows_accepted, entries or 0)
+
+
+def _changes(db: Connection, file: InboundFile, equal: Callable[[str, int, int], None]) -> None:
+    """Accepted rows of code tables are changes that were written down."""
+    changes = db.execute(select(func.count()).where(code_table_change.c.file_id == file.id)).scalar()
+    equal("accepted rows and changed entries", file.rows_accepted, changes or 0)

@@ -21,7 +21,7 @@ inbound_file = table(
     Column("name", code(255), nullable=False),
     Column("layout_name", code(64), nullable=False),
     Column("layout_version_id", Id),
-    Column("entity", code(20)),  # roster | accrual
+    Column("entity", code(20)),  # roster | accrual | code_table
     Column("rank", Integer),  # None: unknown layout, needs no turn
     Column("size_bytes", Big, nullable=False),
     Column("sha256", Digest),  # of the object's bytes as they arrived
@@ -90,8 +90,23 @@ file_row = table(
     Column("control_readable", Boolean, nullable=False),
     Column("raw", Blob),  # sealed, bound to file_id
     Column("rule_version_id", Id),  # the layout or ruleset that refused it
+    # The code table that lacks a code, the code, and the day on which it was looked up.
+    Column("unmapped_table", code(100)),
+    Column("unmapped_code", code(100)),
+    Column("unmapped_on", Day),
     Column("retried_for", Id),  # the roster file that gave it its latest other try
     Column("recorded_at", Microseconds, nullable=False),
     Column("resolved_at", Microseconds),
     Index(None, "partner_id", "code", "resolved_at", "file_id", "row_no"),
+    # All that is asked of unmapped codes, so that no row has to be read; the name by rule is too long.
+    Index(
+        "ix_file_row_unmapped",
+        "unmapped_table",
+        "unmapped_code",
+        "unmapped_on",
+        "partner_id",
+        "recorded_at",
+        "file_id",
+        "row_no",
+    ),
 )

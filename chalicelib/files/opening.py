@@ -140,7 +140,8 @@ def _decided(db: Connection, file: InboundFile, reading: Reading, checked: Check
 def _same_content(db: Connection, file: InboundFile, reading: Reading, checked: Checked) -> bytes | None:
     """The processed file that this one repeats.
 
-    A snapshot that speaks of the day it arrives repeats the latest one only: what was true once may be true again.
+    A snapshot that speaks of the day it arrives, and a file of code tables, repeat the latest one only: what was true
+    once may be true again.
     """
     processed = select(_COLUMNS.id, _COLUMNS.sha256).where(
         _COLUMNS.partner_id == file.partner_id,
@@ -148,7 +149,8 @@ def _same_content(db: Connection, file: InboundFile, reading: Reading, checked: 
         _COLUMNS.state == "processed",
         _COLUMNS.id != file.id,
     )
-    if reading.layout.spec.mode == "snapshot" and not reading.dated_by_rows:
+    spec = reading.layout.spec
+    if spec.entity == "code_table" or (spec.mode == "snapshot" and not reading.dated_by_rows):
         latest = db.execute(processed.order_by(_COLUMNS.arrived_at.desc(), _COLUMNS.id.desc()).limit(1)).first()
         return latest.id if latest is not None and latest.sha256 == checked.sha256 else None
     return db.execute(

@@ -12,7 +12,7 @@ from chalicelib.files.controls import shown_sum
 from chalicelib.files.register import InboundFile, load, numbered
 from chalicelib.partners import programs
 from chalicelib.points.models import accrual_event, transfer
-from chalicelib.rules import rulesets
+from chalicelib.rules import code_table_rows, rulesets
 from chalicelib.settings import settings
 from chalicelib.storage import objects
 from chalicelib.storage.ids import public_id
@@ -80,7 +80,7 @@ def build(db: Connection, file: InboundFile, *, rejects_key: str | None) -> dict
         receipt["duplicate_of_file"] = load(db, file.duplicate_of).shown_name
     if file.state in _APPLIED and file.rows_total is not None:
         receipt |= _figures(file)
-        receipt |= _points(db, file) if file.entity == "accrual" else {"members_absent": file.rows_absent}
+        receipt |= _effect(db, file)
     receipt["rejects"] = rejects_key
     return receipt
 
@@ -109,6 +109,15 @@ def _figures(file: InboundFile) -> dict[str, Any]:
         "control_ignored": shown_sum(file.control_ignored),
         "control_unreadable": file.control_unreadable,
     }
+
+
+def _effect(db: Connection, file: InboundFile) -> dict[str, Any]:
+    """What the accepted rows came to."""
+    if file.entity == "accrual":
+        return _points(db, file)
+    if file.entity == "code_table":
+        return {"code_tables": code_table_rows.by_table(db, file.id)}
+    return {"members_absent": file.rows_absent}
 
 
 def _points(db: Connection, file: InboundFile) -> dict[str, Any]:

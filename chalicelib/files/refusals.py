@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chalicelib.errors import InterlineError, InvalidInput
+from chalicelib.rules.code_tables import Unmapped
 
 
 class FileRefused(InvalidInput):
@@ -30,7 +31,8 @@ class TimeShort(InterlineError):
 class RowRefused:
     """One row is not accepted. ``column`` is the sender's header; ``message`` repeats no personal value.
 
-    ``outcome``: ``rejected``, or ``ignored`` when the layout says that such rows mean nothing.
+    ``outcome``: ``rejected``, or ``ignored`` when the layout says that such rows mean nothing. ``unmapped``: the code
+    that a code table lacks, if that is why.
     """
 
     outcome: str
@@ -38,3 +40,4 @@ class RowRefused:
     column: str | None
     message: str | None
     rule_version_id: bytes | None = None
+    unmapped: Unmapped | None = None

@@ -20,7 +20,7 @@ from chalicelib.files.models import file_row, inbound_file
 from chalicelib.files.reading import one_record
 from chalicelib.files.refusals import RowRefused, TimeShort
 from chalicelib.files.register import InboundFile, load
-from chalicelib.files.tallies import unseal
+from chalicelib.files.tallies import unmapped_columns, unseal
 from chalicelib.files.turns import Turn
 from chalicelib.storage import bulk
 from chalicelib.storage.engine import Database
@@ -133,7 +133,10 @@ def _retry(
     return turns.write(db, turn, {}, now=now)
 
 
-_SET = ("outcome", "code", "column_name", "message", "fixable", "rule_version_id", "resolved_at", "retried_for")
+_SET = (
+    "outcome", "code", "column_name", "message", "fixable", "rule_version_id", "unmapped_table", "unmapped_code",
+    "unmapped_on", "resolved_at", "retried_for",
+)  # fmt: skip
 
 
 def _changed(line: Line, outcome: Outcome, now: datetime) -> dict[str, Any]:
@@ -148,6 +151,7 @@ def _changed(line: Line, outcome: Outcome, now: datetime) -> dict[str, Any]:
         "message": None if refused is None else refused.message,
         "fixable": outcome.fixable,
         "rule_version_id": None if refused is None else refused.rule_version_id,
+        **unmapped_columns(refused),
         "resolved_at": now if settled else None,
     }
 

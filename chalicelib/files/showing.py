@@ -16,6 +16,7 @@ from chalicelib.partners.models import member_history
 from chalicelib.points.models import accrual_event
 from chalicelib.rules import rulesets
 from chalicelib.rules.layouts import Layout
+from chalicelib.rules.models import code_table_change
 
 MASK = "***"
 
@@ -123,6 +124,8 @@ def _accepted(db: Connection, file: InboundFile, after: int, limit: int) -> list
             RowOutcome(row.row_no, row.row_no, "accepted", accrual_id=row.id, recorded_at=row.received_at)
             for row in db.execute(query)
         ]
+    if file.entity == "code_table":
+        return _changes(db, file, after, limit)
     history = member_history.c
     entries = (
         select(history.row_no, history.recorded_at)
@@ -136,6 +139,18 @@ def _accepted(db: Connection, file: InboundFile, after: int, limit: int) -> list
         .limit(limit)
     )
     return [RowOutcome(row.row_no, row.row_no, "accepted", recorded_at=row.recorded_at) for row in db.execute(entries)]
+
+
+def _changes(db: Connection, file: InboundFile, after: int, limit: int) -> list[RowOutcome]:
+    """Rows that changed an entry of a code table."""
+    change = code_table_change.c
+    query = (
+        select(change.row_no, change.recorded_at)
+        .where(change.file_id == file.id, change.row_no > after)
+        .order_by(change.row_no)
+        .limit(limit)
+    )
+    return [RowOutcome(row.row_no, row.row_no, "accepted", recorded_at=row.recorded_at) for row in db.execute(query)]
 
 
 def rejected(db: Connection, file: InboundFile, *, after: int, limit: int) -> list[Row[Any]]:

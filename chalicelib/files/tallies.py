@@ -58,6 +58,7 @@ class Tally:
                 "control_readable": amount is not None,
                 "raw": seal(record.raw, self.file.id) if outcome == "rejected" else None,
                 "rule_version_id": refused.rule_version_id,
+                **unmapped_columns(refused),
                 "retried_for": None,
                 "recorded_at": self.now,
                 "resolved_at": None,
@@ -88,6 +89,12 @@ class Tally:
         last["byte_length"] = record.offset + len(record.raw) - last["byte_offset"]
         last["control_minor"] += amount or 0
         return True
+
+
+def unmapped_columns(refused: RowRefused | None) -> dict[str, Any]:
+    """The columns of ``file_row`` that say which code a table lacks for the row."""
+    table, code, on = (None, None, None) if refused is None or refused.unmapped is None else refused.unmapped
+    return {"unmapped_table": table, "unmapped_code": code, "unmapped_on": on}
 
 
 def seal(raw: bytes, file_id: bytes) -> bytes:

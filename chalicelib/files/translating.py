@@ -8,6 +8,7 @@ from chalicelib.files.layouts import Reading
 from chalicelib.files.reading import Record
 from chalicelib.files.refusals import FileRefused, RowRefused
 from chalicelib.language import DecisionRefused, Value
+from chalicelib.rules.code_tables import Unmapped
 from chalicelib.rules.entities import ENTITIES
 from chalicelib.rules.layouts import Layout, header_key
 
@@ -106,14 +107,15 @@ class Translator:
 
     def employee_id(self, record: Record) -> str | None:
         """Whom a row is about, read apart from everything else in it; None when that cannot be told."""
-        if record.fault is not None or len(record.cells) != self._width:
+        identity = self._layout.identity
+        if identity is None or record.fault is not None or len(record.cells) != self._width:
             return None
         facts = self._facts(self._stripped(record))
-        needed = self._layout.identity.outputs["employee_id"].columns
+        needed = identity.outputs["employee_id"].columns
         if any(facts[name] is None for name in needed if name in self._due):
             return None
         try:
-            row = self._layout.identity.decide(facts, as_of=self._day, code_tables=self._tables)
+            row = identity.decide(facts, as_of=self._day, code_tables=self._tables)
         except DecisionRefused:
             # Not an answer that is lost: the row itself is refused by name elsewhere.
             return None
@@ -182,7 +184,8 @@ class Translator:
             return self._refused(refusal.code, None, refusal.message)
         fault = refusal.faults[0]
         named = self._headers(fault.inputs or (fault.pointer,))
-        return RowRefused("rejected", fault.code, named, f"{fault.message}.", self._version_id)
+        unmapped = Unmapped.of(refusal, self._day)
+        return RowRefused("rejected", fault.code, named, f"{fault.message}.", self._version_id, unmapped)
 
     def _empty(self, field: str) -> RowRefused:
         message = f"No value is left for `{field}`, which is required."

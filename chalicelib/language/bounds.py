@@ -24,7 +24,19 @@ DIGITS_MAX = 28
 SCALE_MAX = 12
 INTEGER_MAX = 10**18 - 1
 # What an operator may build at run time; a text that doubles forty times must stop long before memory does.
-TEXT_LENGTH_MAX = 65_536
+TEXT_LENGTH_MAX = 16_384
+# Types are compared part by part, so one that doubles forty times must stop as well; and how often they are compared.
+TYPE_SIZE_MAX = 2_000
+TYPE_DEPTH_MAX = 16
+CHECKS_MAX = 500_000
+# A `map` inside a `map` inside …
+LOOPS_NESTED_MAX = 4
+# What one decision may spend in loops and on what it gives out: each item costs the parts of the expression that is
+# evaluated for it, and what is built or given out costs its length. Half a second's work, about.
+OPERATIONS_MAX = 500_000
+CHARACTERS_PER_OPERATION = 32
+# Of a list that an operator goes through by itself, as `sum` does.
+ITEMS_PER_OPERATION = 16
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -1,21 +1,21 @@
 """A document's parts -> a checked program: names, order, types, outputs brought to their declared form."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.language.bounds import ALL_TABLE_ROWS_MAX
-from chalicelib.language.check import HIT, NOTHING, Checker, as_date, as_decimal, wrong
+from chalicelib.language.check import Checker
 from chalicelib.language.declarations import declared_output
 from chalicelib.language.declared import Declared, DeclaredOutput
-from chalicelib.language.faults import Refusal, Report, RuleRefused, at, clip, shown
-from chalicelib.language.kinds import DATE, DECIMAL, NUMBERS, Kind, Type
+from chalicelib.language.faults import Report, RuleRefused, at, clip, shown
+from chalicelib.language.kinds import DATE, DECIMAL, UNKNOWN, Kind, Type
 from chalicelib.language.narrow import proves
 from chalicelib.language.operators import GRAMMAR, OPERATORS
 from chalicelib.language.order import dependency_order
+from chalicelib.language.outputs import brought_to
 from chalicelib.language.parse import Tree, expression, references
-from chalicelib.language.rounding import quantizer, unit, zero
+from chalicelib.language.places import HIT, NOTHING
 from chalicelib.language.tables import table
 from chalicelib.language.tree import (
     AS_OF,
@@ -37,6 +37,8 @@ class Parts:
     pointer: str
     inputs: Mapping[str, Declared]
     outputs: Mapping[str, Any]
+    # Inputs whose declarations are wrong, which was reported: who uses them is not to blame.
+    undeclared: frozenset[str] = frozenset()
     outputs_key: str = "outputs"
     aggregates: frozenset[str] = frozenset()
     let: Mapping[str, Any] = field(default_factory=dict)
@@ -60,6 +62,7 @@ def build(parts: Parts, report: Report) -> Built:
     """Check every part; faults go to ``report``, and with one the result is not to be used."""
     _check_names(parts, report)
     facts = {name: declared.of for name, declared in parts.inputs.items()}
+    facts |= dict.fromkeys(parts.undeclared, UNKNOWN)
     facts |= dict.fromkeys(parts.aggregates, DECIMAL)
     facts[AS_OF] = DATE
     checker = Checker(report, OPERATORS, facts)
@@ -79,7 +82,7 @@ def build(parts: Parts, report: Report) -> Built:
             node = checker.node(expression(raw["expr"], at(pointer, "expr"), GRAMMAR, report), narrowed)
             if declared is not None:
                 outputs[name] = declared
-                nodes[name] = _brought_to(declared, node, checker)
+                nodes[name] = brought_to(declared, node, checker)
     shared = {name: node for name, node in checker.shared.items() if node is not None}
     program = Program(
         facts=_facts_used(parts, [*shared.values(), *nodes.values(), *([condition] if condition else [])]),
@@ -120,6 +123,9 @@ def _define(parts: Parts, checker: Checker) -> None:
     needs: dict[str, set[str]] = {}
     pointers: dict[str, str] = {}
     for name, raw in parts.let.items():
+        if not name.isprintable():
+            # It was noted as no name; rows of tables are kept under such names.
+            continue
         pointers[name] = at(parts.pointer, "let", name)
         trees[name] = expression(raw, pointers[name], GRAMMAR, report)
         variables, tables = references(trees[name])
@@ -180,86 +186,3 @@ def _facts_used(parts: Parts, nodes: list[Node]) -> dict[str, FactUse]:
             )
         )
     return facts
-
-
-def _brought_to(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:  # noqa: PLR0911 - one return for each type
-    """``node`` in the declared form of the output: its type, scale, values and nullability."""
-    if node.type.kind is Kind.UNKNOWN:
-        return node
-    if node.type.nullable and not declared.nullable:
-        return checker.may_be_null(node, f"an output of type {declared.type}")
-    if node.type.kind is Kind.NULL:
-        return node
-    match declared.type:
-        case "decimal":
-            return _decimal(declared, node, checker)
-        case "integer":
-            return _integer(declared, node, checker)
-        case "enum":
-            return _enum(declared, node, checker)
-    kind = Kind(declared.type)
-    if kind is Kind.DATE:
-        node = as_date(node)
-    return node if node.type.kind is kind else checker.mismatch(node, kind)
-
-
-def _decimal(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:
-    if node.type.kind not in NUMBERS:
-        return checker.mismatch(node, Kind.DECIMAL)
-    return _fixed(as_decimal(node), declared.scale or 0, declared.rounding)
-
-
-def _integer(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:
-    if node.type.kind is Kind.DECIMAL and declared.rounding is not None:
-        rounded = _fixed(node, 0, declared.rounding)
-        return Apply(node.pointer, replace(node.type, kind=Kind.INTEGER), _TO_INTEGER, (rounded,))
-    return node if node.type.kind is Kind.INTEGER else checker.mismatch(node, Kind.INTEGER)
-
-
-def _fixed(node: Node, scale: int, rounding: str | None) -> Node:
-    quantize, step, nought = quantizer(rounding), unit(scale), zero(scale)
-
-    def call(number: Decimal | None) -> Decimal | None:
-        return None if number is None else quantize(number, step) or nought
-
-    function = Function("fixed", call, Form.FIXED, data=(quantize, step, nought))
-    return Apply(node.pointer, node.type, function, (node,))
-
-
-def _enum(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:
-    if node.type.kind is not Kind.STRING:
-        return checker.mismatch(node, Kind.STRING)
-    values = frozenset(declared.values)
-    if node.type.values is None:
-        return Apply(node.pointer, replace(node.type, values=declared.values), _one_of(values), (node,))
-    stray = [value for value in node.type.values if value not in values]
-    for value in stray:
-        checker.report.add(
-            node.pointer,
-            "not_in_values",
-            f"{shown(value)} is not a value of the output",
-            expected="one of " + ", ".join(declared.values),
-            found=shown(value),
-            misspelt=(value, declared.values),
-        )
-    return wrong(node.pointer) if stray else node
-
-
-def _one_of(values: frozenset[str]) -> Function:
-    def call(text: str | None) -> str | None:
-        if text is None or text in values:
-            return text
-        raise Refusal("not_in_values", "the text is not a value of the output")
-
-    return Function("one_of", call)
-
-
-def _to_integer(number: Decimal | None) -> int | None:
-    if number is None:
-        return None
-    if number.adjusted() >= 18:
-        raise Refusal("number_too_large", "an integer has more than 18 digits")
-    return int(number)
-
-
-_TO_INTEGER = Function("integer", _to_integer)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
-from chalicelib.errors import Fault
 from chalicelib.language.declarations import Keys
 from chalicelib.language.declared import Aggregate, Declared, DeclaredOutput
-from chalicelib.language.faults import DecisionRefused, InputRefused, Refusal, Report, at
+from chalicelib.language.faults import DecisionRefused, InputRefused, Refusal, Report, at, shown
 from chalicelib.language.kinds import CodeTables, Value, json_value
 from chalicelib.language.reading import InputReader, iso_date
 
@@ -59,7 +58,7 @@ def read_cases(
 ) -> tuple[Case, ...]:
     """Read the ``cases`` of a rule file; wrong ones are noted and left out. Inputs are judged when a case runs."""
     if not isinstance(raw, list | tuple):
-        report.add(pointer, "wrong_type", "expected a list of cases", expected="a list", found="something else")
+        report.add(pointer, "wrong_type", "expected a list of cases", expected="a list", found=shown(raw))
         return ()
     reader = InputReader({name: _expected(declared) for name, declared in outputs.items()})
     sums = InputReader(dict.fromkeys(aggregates, _AGGREGATE))
@@ -74,7 +73,7 @@ def read_cases(
         names.add(name)
         as_of = _as_of(keys)
         given = keys.mapping("given")
-        expect = _expect(keys, reader)
+        expect = _expect(keys, reader, outputs)
         sum_values, faults = sums.attempt({**dict.fromkeys(aggregates, 0), **keys.mapping("aggregates")})
         for fault in faults:
             keys.wrong("aggregates", f"a number for each aggregate ({fault.pointer}: {fault.message})")
@@ -115,7 +114,30 @@ def _sentence(values: Mapping[str, Any]) -> str:
 
 
 def _expected(declared: DeclaredOutput) -> Declared:
-    return Declared(declared.type, scale=declared.scale, values=declared.values, nullable=True, required=False)
+    return Declared(
+        declared.type,
+        scale=declared.scale,
+        values=declared.values,
+        nullable=True,
+        required=False,
+        items=_expected(declared.items) if declared.items else None,
+        fields={name: _expected(one) for name, one in declared.fields.items()} if declared.fields else None,
+    )
+
+
+def _left_out(declared: DeclaredOutput, value: Any) -> Any:  # noqa: ANN401 - any typed value
+    """``value`` as the output has it: without the fields that are left out when they are null."""
+    match value:
+        case list() if declared.items is not None:
+            return [_left_out(declared.items, item) for item in value]
+        case dict() if declared.fields is not None:
+            fields = declared.fields
+            return {
+                name: _left_out(fields[name], part)
+                for name, part in value.items()
+                if part is not None or not fields[name].omit_null
+            }
+    return value
 
 
 def _as_of(keys: Keys) -> date | None:
@@ -130,7 +152,7 @@ def _as_of(keys: Keys) -> date | None:
     return None
 
 
-def _expect(keys: Keys, reader: InputReader) -> dict[str, Any] | None:
+def _expect(keys: Keys, reader: InputReader, outputs: Mapping[str, DeclaredOutput]) -> dict[str, Any] | None:
     raw = keys.mapping("expect")
     if not raw:
         keys.wrong("expect", "the outputs that the case must have")
@@ -141,17 +163,20 @@ def _expect(keys: Keys, reader: InputReader) -> dict[str, Any] | None:
                 keys.wrong("expect", 'only {"refused": code} or {"applies": true or false}, or values of outputs')
                 return None
             return dict(raw)
-    values, faults = reader.attempt(raw)
+    pointer = at(keys.pointer, "expect")
+    for name in raw:
+        if name not in outputs:
+            keys.report.unknown(at(pointer, name), "output", name, outputs)
+    values, faults = reader.attempt({name: value for name, value in raw.items() if name in outputs})
     for fault in faults:
-        wrong = Fault(at(keys.pointer, "expect", fault.pointer), fault.code, fault.message)
         keys.report.add(
-            wrong.pointer,
-            wrong.code,
-            wrong.message,
+            f"{pointer}/{fault.pointer}",
+            fault.code,
+            fault.message,
             expected="a value of the output",
-            found=str(raw.get(fault.pointer)),
+            found=shown(raw.get(fault.pointer)),
         )
-    return {name: value for name, value in values.items() if name in raw}
+    return {name: _left_out(outputs[name], value) for name, value in values.items() if name in raw}
 
 
 def _code_tables(keys: Keys) -> CodeTables:

@@ -4,46 +4,34 @@ Nothing is coerced between text and other types. A text literal next to a date i
 a decimal is a decimal; both happen here, once, and never at run time by accident.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.language.bounds import INTEGER_MAX
-from chalicelib.language.faults import Refusal, Report, shown
+from chalicelib.language.bounds import CHECKS_MAX, INTEGER_MAX, TYPE_DEPTH_MAX, TYPE_SIZE_MAX
+from chalicelib.language.conversions import as_date, as_decimal, conversion, dates_where_dates_are
+from chalicelib.language.faults import Report, RuleRefused, shown
 from chalicelib.language.kinds import (
     BOOLEAN,
-    DATE,
     DECIMAL,
     INTEGER,
     NULL,
     UNKNOWN,
     Kind,
     Type,
+    list_of,
     unified,
     words,
 )
+from chalicelib.language.names import Scope, resolve
 from chalicelib.language.parse import Call, Items, Literal, Tree
-from chalicelib.language.reading import iso_date
-from chalicelib.language.tree import (
-    Apply,
-    Choice,
-    Const,
-    Fact,
-    FirstValue,
-    Form,
-    Function,
-    Node,
-    Shared,
-)
+from chalicelib.language.places import Narrowed
+from chalicelib.language.tree import Const, Fact, Node, Shared
 from chalicelib.language.tree import (
     Sequence as ListNode,
 )
-
-# Places (facts, lets, fields of objects) that are known not to be null here.
-Narrowed = frozenset[str]
-NOTHING: Narrowed = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +63,14 @@ class Checker:
     # Table -> output column -> (place in the row, type); None for a table that failed.
     tables: dict[str, Mapping[str, tuple[int, Type]] | None] = field(default_factory=dict)
     code_tables: set[str] = field(default_factory=set)
+    # The loops around the expression that is being checked, from the outside.
+    scopes: list[Scope] = field(default_factory=list)
+    _slots: int = 0
+    _spent: int = 0
 
     def node(self, tree: Tree, narrowed: Narrowed) -> Node:
         """The typed node of any expression."""
+        self.spend(1, tree.pointer)
         match tree:
             case Literal():
                 return _constant(tree)
@@ -103,20 +96,22 @@ class Checker:
             return self.may_be_null(node, words(*kinds))
         return node
 
-    def mismatch(self, node: Node, *kinds: Kind) -> Node:
-        """Note that ``node`` has another type than ``kinds``."""
+    def mismatch(self, node: Node, *kinds: Kind, suggestion: str | None = None) -> Node:
+        """Note that ``node`` has another type than ``kinds``; without ``suggestion``, the operator that converts."""
         self.report.add(
             node.pointer,
             "wrong_type",
             f"expected {words(*kinds)}, found {described(node)}",
             expected=words(*kinds),
             found=described(node),
-            suggestion=_conversion(node.type.kind, kinds),
+            suggestion=suggestion or conversion(node.type.kind, kinds),
         )
         return wrong(node.pointer)
 
-    def may_be_null(self, node: Node, expected: str) -> Node:
-        """Note that ``node`` may be null where a value is needed."""
+    def may_be_null(
+        self, node: Node, expected: str, other_way: str = "use it only where an `if` has tested it against null"
+    ) -> Node:
+        """Note that ``node`` may be null where a value is needed; ``other_way``: what helps beside a default."""
         name = f"`{node.name}`" if isinstance(node, Fact | Shared) else "this"
         self.report.add(
             node.pointer,
@@ -124,13 +119,14 @@ class Checker:
             f"{name} may be null where {expected} is needed",
             expected=f"{expected}, never null",
             found=node.type.words,
-            suggestion="give a value with `coalesce`, or use it only where an `if` has tested it against null",
+            suggestion=f"give a value with `coalesce`, or {other_way}",
         )
         return wrong(node.pointer)
 
     def common(self, nodes: Sequence[Node]) -> tuple[list[Node], Type]:
         """The nodes brought to one type, and that type; a fault and an unknown type when there is none."""
-        nodes = _dates_where_dates_are(nodes)
+        nodes = dates_where_dates_are(nodes)
+        self.spend(sum(node.type.size for node in nodes), nodes[0].pointer)
         whole = nodes[0].type
         for node in nodes[1:]:
             joined = unified(whole, node.type)
@@ -169,33 +165,43 @@ class Checker:
         return found if isinstance(found, str) else None
 
     def variable(self, name: str, pointer: str, narrowed: Narrowed) -> Node:
-        """The fact, ``let`` or object field that ``name`` stands for."""
-        if name in self.facts:
-            return _narrow(Fact(pointer, self.facts[name], name), narrowed)
-        if name in self.shared and not name.startswith(HIT):
-            definition = self.shared[name]
-            if definition is None:
-                return wrong(pointer)
-            return _narrow(Shared(pointer, definition.type, name), narrowed)
-        root, dot, rest = name.partition(".")
-        if dot and (root in self.facts or root in self.shared):
-            return self._field(self.variable(root, pointer, narrowed), rest.split("."), narrowed)
-        known = [*self.facts, *(name for name in self.shared if not name.startswith(HIT))]
-        self.report.unknown(pointer, "field", name, known)
-        return wrong(pointer)
+        """The fact, ``let``, item or field that ``name`` stands for."""
+        return resolve(self, name, pointer, narrowed)
 
-    def _field(self, node: Node, path: list[str], narrowed: Narrowed) -> Node:
-        for name in path:
-            node = self.required(node, Kind.OBJECT)
-            if node.type.kind is Kind.UNKNOWN:
-                return node
-            fields = node.type.fields or {}
-            if name not in fields:
-                self.report.unknown(node.pointer, "field", name, fields)
-                return wrong(node.pointer)
-            key = Const(node.pointer, Type(Kind.STRING), name)
-            node = _narrow(Apply(node.pointer, fields[name], _FIELD, (node, key)), narrowed)
-        return node
+    def slot(self) -> int:
+        """A number that no other item of a loop has."""
+        self._slots += 1
+        return self._slots
+
+    @contextmanager
+    def inside(self, scope: Scope) -> Iterator[None]:
+        """What is checked meanwhile stands inside a loop that binds ``scope``."""
+        self.scopes.append(scope)
+        try:
+            yield
+        finally:
+            self.scopes.pop()
+
+    def built(self, pointer: str, kind: Type) -> Type:
+        """``kind``, the type of a list or an object; a fault, and the unknown type, when it is too large."""
+        if kind.size <= TYPE_SIZE_MAX and kind.depth <= TYPE_DEPTH_MAX:
+            return kind
+        self.report.add(
+            pointer,
+            "too_large",
+            "this is made of too many lists and objects",
+            expected=f"at most {TYPE_SIZE_MAX} fields in all, nested at most {TYPE_DEPTH_MAX} deep",
+            found="more",
+        )
+        return UNKNOWN
+
+    def spend(self, count: int, pointer: str) -> None:
+        """Count what checking costs; raises ``RuleRefused`` for a document whose types are compared without end."""
+        self._spent += count
+        if self._spent > CHECKS_MAX:
+            message = "checking this rule takes too long"
+            self.report.add(pointer, "too_large", message, expected="fewer and smaller types", found="more")
+            raise RuleRefused(self.report.faults)
 
     def _call(self, call: Call, narrowed: Narrowed) -> Node:
         operator = self.operators[call.operator]
@@ -214,69 +220,21 @@ class Checker:
 
     def _list(self, tree: Items, narrowed: Narrowed) -> Node:
         if not tree.items:
-            return Const(tree.pointer, Type(Kind.LIST), [])
+            return Const(tree.pointer, list_of(None), [])
         nodes, item = self.common([self.node(item, narrowed) for item in tree.items])
         if item.kind is Kind.UNKNOWN:
             return wrong(tree.pointer)
-        whole = Type(Kind.LIST, item=item)
+        whole = self.built(tree.pointer, list_of(item))
+        if whole is UNKNOWN:
+            return wrong(tree.pointer)
         if all(isinstance(node, Const) for node in nodes):
             return Const(tree.pointer, whole, [node.value for node in nodes if isinstance(node, Const)])
         return ListNode(tree.pointer, whole, tuple(nodes))
 
 
-# The row that a table's conditions select is shared under its own kind of name, which no document can spell.
-HIT = "table\0"
-
-
 def wrong(pointer: str) -> Node:
     """The node of a place that was already reported."""
     return Const(pointer, UNKNOWN, None)
-
-
-def place(node: Node) -> str | None:
-    """The name under which a node's nullness is known, or None when it has none."""
-    if isinstance(node, Fact | Shared):
-        return node.name
-    if isinstance(node, Apply) and node.function is _FIELD and isinstance(node.arguments[1], Const):
-        base = place(node.arguments[0])
-        return None if base is None else f"{base}.{node.arguments[1].value}"
-    return None
-
-
-def as_date(node: Node) -> Node:
-    """Text literals that are ISO dates, alone or in the branches of an ``if``, as dates; anything else unchanged."""
-    match node:
-        case Const(value=str(text)) if (day := _iso_date(text)) is not None:
-            return Const(node.pointer, DATE, day)
-        case Choice(arms=arms, otherwise=otherwise):
-            kept = tuple((condition, as_date(branch)) for condition, branch in arms)
-            last = as_date(otherwise)
-            if {branch.type.kind for branch in (*(branch for _, branch in kept), last)} <= {Kind.DATE, Kind.NULL}:
-                return Choice(node.pointer, Type(Kind.DATE, nullable=node.type.nullable), kept, last)
-    return node
-
-
-def _iso_date(text: str) -> date | None:
-    try:
-        return iso_date(text)
-    except Refusal:
-        return None
-
-
-def as_decimal(node: Node) -> Node:
-    """An integer as a decimal; anything else unchanged."""
-    if node.type.kind is not Kind.INTEGER:
-        return node
-    decimal = replace(node.type, kind=Kind.DECIMAL)
-    match node:
-        case Const(value=value):
-            return Const(node.pointer, decimal, Decimal(value))
-        case Choice(arms=arms, otherwise=otherwise):
-            kept = tuple((condition, as_decimal(branch)) for condition, branch in arms)
-            return Choice(node.pointer, decimal, kept, as_decimal(otherwise))
-        case FirstValue(arguments=arguments):
-            return FirstValue(node.pointer, decimal, tuple(as_decimal(argument) for argument in arguments))
-    return Apply(node.pointer, decimal, _NULL_TO_DECIMAL if node.type.nullable else _TO_DECIMAL, (node,))
 
 
 def described(node: Node) -> str:
@@ -298,42 +256,3 @@ def _constant(tree: Literal) -> Node:
         case Decimal():
             return Const(tree.pointer, DECIMAL, tree.value)
     return Const(tree.pointer, Type(Kind.STRING, values=(str(tree.value),)), tree.value)
-
-
-def _narrow(node: Node, narrowed: Narrowed) -> Node:
-    if node.type.nullable and place(node) in narrowed:
-        return replace(node, type=node.type.without_null())
-    return node
-
-
-def _dates_where_dates_are(nodes: Sequence[Node]) -> Sequence[Node]:
-    if any(node.type.kind is Kind.DATE for node in nodes):
-        return [as_date(node) if node.type.kind is Kind.STRING else node for node in nodes]
-    return nodes
-
-
-def _conversion(found: Kind, wanted: tuple[Kind, ...]) -> str | None:
-    """The operator that turns one type into another, as a suggestion."""
-    if Kind.STRING in wanted and found in {Kind.INTEGER, Kind.DECIMAL, Kind.DATE}:
-        return "write it as text with `to_text`"
-    if found is Kind.STRING:
-        if Kind.DECIMAL in wanted:
-            return "read the number with `parse_decimal`"
-        if Kind.INTEGER in wanted:
-            return "read the number with `parse_integer`"
-        if Kind.DATE in wanted:
-            return 'read the date with `parse_date`; a literal is written like "2026-10-01"'
-    if found is Kind.DECIMAL and Kind.INTEGER in wanted:
-        return "declare a decimal, or a rounding"
-    return None
-
-
-def _field_of(value: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any typed value
-    if name not in value:
-        raise Refusal("missing", f"the field {name} is missing")
-    return value[name]
-
-
-_FIELD = Function("field", _field_of, Form.SUBSCRIPT)
-_TO_DECIMAL = Function("decimal", Decimal)
-_NULL_TO_DECIMAL = Function("decimal", lambda value: None if value is None else Decimal(value))

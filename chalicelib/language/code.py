@@ -1,11 +1,10 @@
 """The generated program as a tree of the few constructs that can be emitted; nothing else can be said in it.
 
-There is no attribute access, no literal but ``None``, no loop, no import and no text of a rule: constants and functions
-are ``Bound`` names, which the loader gives their values. Nodes are compared by identity, and not frozen: a cold start
-pays for every method that a dataclass generates.
+There is no attribute access, no literal but ``None``, no loop but over a list, no import and no text of a rule:
+constants and functions are ``Bound`` names, which the loader gives their values. Nodes are compared by identity, and
+not frozen: a cold start pays for every method that a dataclass generates.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -109,6 +108,17 @@ class Record:
 
 
 @dataclass(slots=True, eq=False, repr=False)
+class Comprehension:
+    """``[value for target in source if condition]``; when it is ``lazy``, a generator."""
+
+    value: "Expr"
+    target: Local
+    source: "Expr"
+    condition: "Expr | None" = None
+    lazy: bool = False
+
+
+@dataclass(slots=True, eq=False, repr=False)
 class Assign:
     """``target = value``."""
 
@@ -134,7 +144,7 @@ class Return:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Do:
-    """A call for its effect: to refuse the record."""
+    """A call for its effect: to refuse the record, to append to a list."""
 
     call: Call
 
@@ -148,8 +158,37 @@ class Attempt:
     rescue: Assign
 
 
-Expr = Local | Bound | Null | Call | Subscript | Compare | Joined | Not | Is | Contained | Ternary | Display | Record
-Stmt = Assign | If | Return | Do | Attempt
+@dataclass(slots=True, eq=False, repr=False)
+class For:
+    """``for target in source: body``."""
+
+    target: Local
+    source: "Expr"
+    body: tuple["Stmt", ...]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Break:
+    """``break``: the loop around it ends."""
+
+
+Expr = (
+    Local
+    | Bound
+    | Null
+    | Call
+    | Subscript
+    | Compare
+    | Joined
+    | Not
+    | Is
+    | Contained
+    | Ternary
+    | Display
+    | Record
+    | Comprehension
+)
+Stmt = Assign | If | Return | Do | Attempt | For | Break
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -161,29 +200,23 @@ class Routine:
     body: tuple[Stmt, ...]
 
 
-def locals_in(item: Any) -> Iterator[Local]:  # noqa: ANN401 - any part of the tree
-    """Every mention of a local in a part of the program."""
-    pending = [item]
+def free_in(body: tuple[Stmt, ...]) -> set[Local]:
+    """The locals that statements mention and do not bind themselves."""
+    mentioned: set[Local] = set()
+    bound: set[Local] = set()
+    pending: list[Any] = list(body)
     while pending:
         current = pending.pop()
-        if isinstance(current, Local):
-            yield current
-        elif isinstance(current, tuple):
-            pending.extend(current)
-        elif hasattr(current, "__dataclass_fields__"):
+        match current:
+            case Local():
+                mentioned.add(current)
+                continue
+            case tuple():
+                pending.extend(current)
+                continue
+            case Assign(target=target) | For(target=target) | Comprehension(target=target):
+                # Every variable is bound in one routine only, so what is bound anywhere inside is not free.
+                bound.add(target)
+        if hasattr(current, "__dataclass_fields__"):
             pending.extend(getattr(current, one.name) for one in fields(current))
-
-
-def assigned_in(body: tuple[Stmt, ...]) -> set[Local]:
-    """The locals that statements assign."""
-    found: set[Local] = set()
-    pending: list[Stmt] = list(body)
-    while pending:
-        match pending.pop():
-            case Assign(target=target):
-                found.add(target)
-            case If(then=then, otherwise=otherwise):
-                pending.extend((*then, *otherwise))
-            case Attempt(body=inner, rescue=rescue):
-                pending.extend((*inner, rescue))
-    return found
+    return mentioned - bound

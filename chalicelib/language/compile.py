@@ -1,6 +1,7 @@
 """The three documents that hold rules: a ruleset, the fields of a file layout, a single expression."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from chalicelib.language.bounds import examine
 from chalicelib.language.cases import APPLIES, REFUSED, read_cases
 from chalicelib.language.compiled import Compiled
 from chalicelib.language.declarations import Keys, declared_aggregate, declared_input
-from chalicelib.language.declared import Aggregate, Declared
+from chalicelib.language.declared import Aggregate, Declared, Origin
 from chalicelib.language.faults import Refusal, Report, at
 from chalicelib.language.kinds import Value
 from chalicelib.language.reading import iso_date
@@ -17,12 +18,36 @@ from chalicelib.language.reading import iso_date
 if TYPE_CHECKING:
     from chalicelib.language.build import Built
 
-KINDS = ("accrual", "enrolment", "eligibility", "validation", "mapping")
+
+@dataclass(frozen=True, slots=True)
+class Decides:
+    """The output that every ruleset of a kind has: its name, its type (one of ``types``) and what it means."""
+
+    output: str
+    types: tuple[str, ...]
+    meaning: str
+
+
+#: What the kinds decide. A mapping has the outputs that its target has fields for; a layout has a form of its own.
+DECIDES: Mapping[str, Decides | None] = MappingProxyType(
+    {
+        "accrual": Decides("points", ("decimal", "integer"), "the points that an event earns"),
+        "eligibility": Decides("eligible", ("boolean",), "whether the member may"),
+        "enrolment": Decides("enrolled", ("boolean",), "whether the member belongs to the program"),
+        "routing": Decides("route", ("enum",), "where the record goes, out of all places it may go to"),
+        "validation": Decides(
+            "violations", ("list",), "codes of what is wrong with the record; none means it is right"
+        ),
+        "mapping": None,
+    }
+)
+KINDS = tuple(DECIDES)
 _METADATA = (
     "$schema", "id", "owner", "why", "title", "description", "effective", "program", "partner", "target", "entity",
 )  # fmt: skip
 _RULESET_KEYS = (*_METADATA, "kind", "inputs", "let", "when", "aggregates", "tables", "outputs", "cases")
 _RESULT = "result"
+_RULESET = Origin()
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -50,6 +75,7 @@ def compile_ruleset(document: Mapping[str, Any]) -> Compiled:
             pointer="",
             inputs=inputs,
             outputs=outputs,
+            undeclared=frozenset(keys.mapping("inputs").keys() - inputs.keys()),
             aggregates=frozenset(aggregates),
             let=keys.mapping("let"),
             tables=keys.mapping("tables"),
@@ -91,6 +117,7 @@ def compile_fields(
             pointer=pointer,
             inputs=inputs,
             outputs=keys.mapping("fields"),
+            undeclared=frozenset(keys.mapping("columns").keys() - inputs.keys()),
             outputs_key="fields",
             let=keys.mapping("let"),
             tables=keys.mapping("tables"),
@@ -101,7 +128,7 @@ def compile_fields(
         report,
     )
     report.refuse_if_any()
-    return _compiled(built, inputs, {})
+    return _compiled(built, inputs, {}, origin=Origin(at(pointer, "columns"), shown_by_cases=False))
 
 
 def compile_expression(
@@ -126,7 +153,8 @@ def compile_expression(
     if result == "decimal":
         # A bare expression is not an amount: it keeps its digits as far as any scale goes.
         output |= {"scale": 12, "rounding": "half_even"}
-    parts = Parts(pointer=pointer, inputs=declared, outputs={_RESULT: output})
+    undeclared = frozenset(inputs.keys() - declared.keys())
+    parts = Parts(pointer=pointer, inputs=declared, outputs={_RESULT: output}, undeclared=undeclared)
     built = build(parts, report)
     if built.code_tables:
         expected = "no look-ups: a single expression has no code tables"
@@ -149,7 +177,11 @@ def _inputs(raw: Mapping[str, Any], pointer: str, report: Report, *, column: boo
 
 
 def _compiled(
-    built: "Built", inputs: Mapping[str, Declared], aggregates: Mapping[str, Aggregate], cases: tuple[Any, ...] = ()
+    built: "Built",
+    inputs: Mapping[str, Declared],
+    aggregates: Mapping[str, Aggregate],
+    cases: tuple[Any, ...] = (),
+    origin: Origin = _RULESET,
 ) -> Compiled:
     from chalicelib.language.tree import facts_read
 
@@ -167,6 +199,7 @@ def _compiled(
         aggregates=aggregates,
         code_tables=built.code_tables,
         cases=cases,
+        origin=origin,
     )
 
 
@@ -176,12 +209,31 @@ def _check_outputs(kind: str | None, outputs: Mapping[str, Any], report: Report)
             where = at("/outputs", name)
             expected = "another name: cases use this one"
             report.add(where, "name_taken", "an output may not have this name", expected=expected, found=name)
-    if kind == "accrual" and outputs:
-        points = outputs.get("points")
-        if not isinstance(points, Mapping) or points.get("type") not in {"decimal", "integer"}:
-            expected = "an output `points`, a decimal or an integer"
-            found = "none" if points is None else "another type"
-            report.add("/outputs/points", "no_points", "an accrual rule decides points", expected=expected, found=found)
+    decides = DECIDES.get(kind or "")
+    if decides is None or not outputs:
+        return
+    declared = outputs.get(decides.output)
+    found = declared if isinstance(declared, Mapping) else {}
+    if found.get("type") not in decides.types or (found.get("nullable", False) and kind != "accrual"):
+        report.add(
+            at("/outputs", decides.output),
+            "no_points" if kind == "accrual" else "no_decision",
+            f"a rule of kind {kind} decides `{decides.output}`: {decides.meaning}",
+            expected=f"an output `{decides.output}` of type {' or '.join(decides.types)}, never null",
+            found="none" if declared is None else "another type",
+        )
+    elif kind == "validation" and not _codes(found.get("items")):
+        report.add(
+            at("/outputs", decides.output, "items"),
+            "no_decision",
+            "violations are codes",
+            expected='items of type string or enum, like {"type": "enum", "values": ["too_many_hours"]}',
+            found="another type",
+        )
+
+
+def _codes(items: object) -> bool:
+    return isinstance(items, Mapping) and items.get("type") in ("string", "enum") and not items.get("nullable", False)
 
 
 def _check_metadata(keys: Keys) -> None:

@@ -1,22 +1,28 @@
 """A compiled rule: reads records, decides them fast, and explains itself."""
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import Broken
-from chalicelib.language.cases import Case, CaseResult, run_case
-from chalicelib.language.declared import Aggregate, Declared, DeclaredOutput
-from chalicelib.language.faults import FAILURES, DecisionFault, DecisionRefused
-from chalicelib.language.kinds import CodeTables, Value, json_value
+from chalicelib.language.budget import Exhausted
+from chalicelib.language.cases import Case, CaseResult, read_cases, run_case
+from chalicelib.language.declared import Aggregate, Declared, DeclaredOutput, Origin
+from chalicelib.language.faults import FAILURES, DecisionFault, DecisionRefused, Report
+from chalicelib.language.kinds import CodeTables, Value
 from chalicelib.language.reading import InputReader
 
 if TYPE_CHECKING:
+    from chalicelib.language.coverage import Coverage
     from chalicelib.language.interpret import Outcome
+    from chalicelib.language.lint.findings import Finding
+    from chalicelib.language.lint.subject import Subject
     from chalicelib.language.tree import Program
 
 NO_CODE_TABLES: CodeTables = MappingProxyType({})
+_RULESET = Origin()
 
 
 class Compiled:
@@ -31,6 +37,7 @@ class Compiled:
         aggregates: Mapping[str, Aggregate],
         code_tables: frozenset[str],
         cases: tuple[Case, ...] = (),
+        origin: Origin = _RULESET,
     ) -> None:
         from chalicelib.language.emit import source
         from chalicelib.language.load import load
@@ -42,6 +49,7 @@ class Compiled:
         self.aggregates = MappingProxyType(dict(aggregates))
         self.code_tables = code_tables
         self.cases = cases
+        self.origin = origin
         self._program = program
         self._needs = Needs(program.shared)
         self._reader = InputReader(inputs)
@@ -65,6 +73,8 @@ class Compiled:
         """
         try:
             decided: dict[str, Value] | None = self._decide(facts, as_of, code_tables)
+        except Exhausted as exhausted:
+            raise DecisionRefused([exhausted.fault(self.outputs)]) from None
         except FAILURES as error:
             faults = self.faults(facts, as_of=as_of, code_tables=code_tables)
             if not faults:
@@ -86,20 +96,51 @@ class Compiled:
     def explain(
         self, facts: Mapping[str, Value], *, as_of: date, code_tables: CodeTables = NO_CODE_TABLES
     ) -> dict[str, Any]:
-        """How ``decide`` comes to its answer, as JSON: conditions, ``let`` values, rows hit, look-ups, outputs.
+        """How ``decide`` comes to its answer, as JSON.
 
-        It holds the record's values, personal ones too: show it only to who may see the record.
+        ``conditions`` and how they came out, ``let`` values, ``tables`` and the rows hit, ``lookups``, ``values`` by
+        JSON Pointer, ``outputs``, ``faults``, and the whole in plain words as ``sentence``. It holds the record's
+        values, personal ones too: show it only to who may see the record.
         """
-        outcome = self._interpret(facts, as_of, code_tables)
-        return {
-            "as_of": as_of.isoformat(),
-            "applies": outcome.applies,
-            **outcome.trace,
-            "outputs": json_value(outcome.outputs),
-            "faults": [
-                {"pointer": fault.pointer, "code": fault.code, "message": fault.message} for fault in outcome.faults
-            ],
-        }
+        from chalicelib.language.explain import explain
+
+        return explain(self.subject, facts, as_of, code_tables)
+
+    def lint(self) -> "tuple[Finding, ...]":
+        """What the rule says that its author cannot have meant, errors first; what no case gets to is among it."""
+        from chalicelib.language.coverage import uncovered
+        from chalicelib.language.lint import examine, in_order
+
+        subject = self.subject
+        examined = examine(subject)
+        return in_order([*examined.findings, *uncovered(subject, examined)])
+
+    def coverage(self) -> "Coverage":
+        """What the cases of the rule file get to, of all that some record can get to."""
+        from chalicelib.language.coverage import coverage
+        from chalicelib.language.lint import examine
+
+        return coverage(self.subject, examine(self.subject))
+
+    @property
+    def subject(self) -> "Subject":
+        """The checked program and its declarations, for who reasons about the rule."""
+        from chalicelib.language.lint.subject import Subject
+
+        return Subject(self._program, self._needs, self.inputs, self.aggregates, self.cases, self.origin)
+
+    def case(self, raw: Mapping[str, Any]) -> Case:
+        """A case that is kept outside the rule file, to be run against this rule. Raises ``RuleRefused``."""
+        report = Report()
+        found = read_cases([raw], "", self.outputs, self.aggregates, report)
+        report.refuse_if_any()
+        return found[0]
+
+    def with_cases(self, cases: tuple[Case, ...]) -> "Compiled":
+        """The same rule with these cases; nothing is compiled again."""
+        other = copy(self)
+        other.cases = cases
+        return other
 
     def run_cases(self) -> list[CaseResult]:
         """Run the cases of the rule file, in order."""

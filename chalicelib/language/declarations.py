@@ -12,13 +12,16 @@ from chalicelib.language.rounding import ROUNDING_MODES
 
 TYPES = ("string", "enum", "integer", "decimal", "date", "boolean", "list", "object")
 PERIODS = ("calendar_month", "calendar_quarter", "calendar_year")
+#: How many periods back an aggregate may reach.
+BACK_MAX = 12
 NESTING_MAX = 8
 
 _INPUT_KEYS = (
     "type", "scale", "values", "required", "nullable", "min", "max", "normalize", "personal", "items", "fields",
     "description",
 )  # fmt: skip
-_OUTPUT_KEYS = ("type", "scale", "rounding", "values", "nullable", "personal", "expr", "description")
+_SHAPE_KEYS = ("type", "scale", "rounding", "values", "nullable", "items", "fields", "description")
+_OUTPUT_KEYS = (*_SHAPE_KEYS, "personal", "expr")
 _BOUNDED = ("integer", "decimal", "date")
 
 
@@ -113,6 +116,9 @@ def declared_input(
         items=_items(keys, kind, nesting),
         fields=_fields(keys, kind, nesting),
     )
+    parts = [*(found.fields or {}).values(), *([found.items] if found.items else [])]
+    if any(part.personal for part in parts):
+        found = replace(found, personal=True)
     return _with_bounds(found, keys)
 
 
@@ -192,9 +198,21 @@ def declared_output(raw: object, pointer: str, report: Report) -> DeclaredOutput
     keys = Keys(raw, pointer, report, _OUTPUT_KEYS)
     if "expr" not in keys.raw:
         keys.wrong("expr", "the expression that computes the output")
+    found = _shape(keys, 0)
+    return None if found is None else replace(found, personal=keys.flag("personal", default=False))
+
+
+def _shape(keys: Keys, nesting: int) -> DeclaredOutput | None:
+    """The form of an output, or of a part of one; None when it cannot be used."""
     kind = keys.choice("type", TYPES)
-    if kind is None:
+    if kind is None or nesting > NESTING_MAX:
+        if kind is not None:
+            keys.wrong("type", f"at most {NESTING_MAX} levels of nesting")
         return None
+    for key, of in (("items", "list"), ("fields", "object")):
+        if (key in keys.raw) is not (kind == of):
+            keys.wrong(key, f"the declaration of the {of}'s {key}" if kind == of else f"no {key}: only a {of} has them")
+            return None
     rounding = keys.choice("rounding", tuple(ROUNDING_MODES)) if "rounding" in keys.raw else None
     if rounding is not None and kind not in {"decimal", "integer"}:
         keys.wrong("rounding", "no rounding: only numbers are rounded")
@@ -203,14 +221,36 @@ def declared_output(raw: object, pointer: str, report: Report) -> DeclaredOutput
         scale=_scale(keys, kind),
         rounding=rounding,
         nullable=keys.flag("nullable", default=False),
-        personal=keys.flag("personal", default=False),
         values=_values(keys, kind),
+        items=_part(keys.raw["items"], at(keys.pointer, "items"), keys.report, nesting) if kind == "list" else None,
+        fields=_parts(keys, nesting) if kind == "object" else None,
+        omit_null=keys.flag("omit_null", default=False),
     )
+
+
+def _part(raw: object, pointer: str, report: Report, nesting: int, *, of_object: bool = False) -> DeclaredOutput | None:
+    known = (*_SHAPE_KEYS, "omit_null") if of_object else _SHAPE_KEYS
+    return _shape(Keys(raw, pointer, report, known), nesting + 1)
+
+
+def _parts(keys: Keys, nesting: int) -> Mapping[str, DeclaredOutput]:
+    if not keys.mapping("fields"):
+        keys.wrong("fields", "the declarations of the object's fields")
+    pointer = at(keys.pointer, "fields")
+    found = {
+        name: _part(raw, at(pointer, name), keys.report, nesting, of_object=True)
+        for name, raw in keys.mapping("fields").items()
+    }
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def declared_aggregate(raw: object, pointer: str, report: Report) -> Aggregate | None:
     """Read one period aggregate; None when it cannot be used. Expressions see it as a decimal."""
-    keys = Keys(raw, pointer, report, ("of", "period", "description"))
+    keys = Keys(raw, pointer, report, ("of", "period", "back", "description"))
     of = keys.choice("of", ("points",))
     period = keys.choice("period", PERIODS)
-    return Aggregate(of, period) if of and period else None
+    back = keys.raw.get("back", 0)
+    if not isinstance(back, int) or isinstance(back, bool) or not 0 <= back <= BACK_MAX:
+        keys.wrong("back", f"how many periods earlier, 0 to {BACK_MAX}")
+        back = 0
+    return Aggregate(of, period, back) if of and period else None

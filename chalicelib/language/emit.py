@@ -8,12 +8,15 @@ from chalicelib.language.code import (
     Assign,
     Attempt,
     Bound,
+    Break,
     Call,
     Compare,
+    Comprehension,
     Contained,
     Display,
     Do,
     Expr,
+    For,
     If,
     Is,
     Joined,
@@ -61,6 +64,11 @@ def _statement(statement: Stmt, depth: int) -> Iterator[str]:
             yield f"{indent}{expr(call)}"
         case If():
             yield from _if(statement, depth)
+        case For(target=target, source=source, body=body):
+            yield f"{indent}for {_name(target.name)} in {expr(source)}:"
+            yield from _block(body, depth + 1)
+        case Break():
+            yield f"{indent}break"
         case Attempt(body=body, failures=failures, rescue=rescue):
             yield f"{indent}try:"
             yield from _block(body, depth + 1)
@@ -115,9 +123,17 @@ def _rest(item: Expr) -> str:
             return f"({expr(value)} if {expr(condition)} else {expr(otherwise)})"
         case Display(items=items, pair=pair):
             return f"({_listed(items)},)" if pair else f"[{_listed(items)}]"
+        case Comprehension():
+            return _comprehension(item)
         case Record(entries=entries):
             return "{" + ", ".join(f"{_name(key.name)}: {expr(value)}" for key, value in entries) + "}"
     raise Broken(f"a {type(item).__name__} cannot be emitted")
+
+
+def _comprehension(item: Comprehension) -> str:
+    condition = "" if item.condition is None else f" if {expr(item.condition)}"
+    text = f"{expr(item.value)} for {_name(item.target.name)} in {expr(item.source)}{condition}"
+    return f"({text})" if item.lazy else f"[{text}]"
 
 
 def _listed(items: Sequence[Expr]) -> str:

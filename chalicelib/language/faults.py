@@ -10,10 +10,14 @@ from itertools import islice
 from chalicelib.errors import Fault, InvalidInput, Unprocessable
 
 FAULTS_MAX = 200
+#: The code of a look-up that found nothing where ``on_miss`` is "quarantine".
+UNMAPPED = "unmapped_code"
 SUGGESTIONS_MAX = 25
 # What is looked at for a suggestion.
 NAME_LENGTH_MAX = 64
 LENGTHS_APART_MAX = 4
+# A name that is the beginning of one other is taken for it, however much is missing.
+BEGINNING_LENGTH_MIN = 3
 CANDIDATES_MAX = 2_000
 SHOWN_CHARACTERS_MAX = 60
 
@@ -29,9 +33,13 @@ class RuleFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class DecisionFault(Fault):
-    """Why a record has no answer: ``inputs`` are all that the failing part reads, ``pointer`` is the first of them."""
+    """Why a record has no answer: ``inputs`` are all that the failing part reads, ``pointer`` is the first of them.
+
+    ``lookup`` is the code table and the code that it lacks, unless the code is personal; None for other reasons.
+    """
 
     inputs: tuple[str, ...] = ()
+    lookup: tuple[str, str] | None = None
 
 
 class RuleRefused(InvalidInput):
@@ -57,13 +65,21 @@ class InputRefused(InvalidInput):
 
 
 class DecisionRefused(Unprocessable):
-    """An expression has no value for this record; each fault's pointer is the input it came from, else the output."""
+    """An expression has no value for this record; each fault's pointer is the input it came from, else the output.
+
+    A pointer may lead into an input: ``lines/3/qty``.
+    """
 
     code = "decision_refused"
     faults: tuple[DecisionFault, ...]
 
     def __init__(self, faults: Sequence[DecisionFault]) -> None:
         super().__init__(_summary("the rule has no answer for this record", faults), faults=faults)
+
+    @property
+    def fixable(self) -> bool:
+        """Whether the same record gets an answer once code tables have what they lack: it is held, not wrong."""
+        return bool(self.faults) and all(fault.code == UNMAPPED for fault in self.faults)
 
 
 class Refusal(Exception):
@@ -82,10 +98,10 @@ FAILURES = (Refusal, KeyError, ArithmeticError)
 class Report:
     """Collects the faults of one rule document, up to ``FAULTS_MAX``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, suggestions: int = SUGGESTIONS_MAX) -> None:
         self.faults: list[RuleFault] = []
         # Looking for the nearest name costs much more than noting a fault.
-        self._suggestions_left = SUGGESTIONS_MAX
+        self._suggestions_left = suggestions
 
     def add(
         self,
@@ -108,8 +124,8 @@ class Report:
         if fault not in self.faults:
             self.faults.append(fault)
 
-    def unknown(self, pointer: str, what: str, name: str, known: Iterable[str]) -> None:
-        """Note that ``name`` is no ``what``, with the nearest of ``known`` as the suggestion."""
+    def unknown(self, pointer: str, what: str, name: str, known: Iterable[str], suggestion: str | None = None) -> None:
+        """Note that ``name`` is no ``what``, with ``suggestion``, else the nearest of ``known``."""
         known = list(known)
         self.add(
             pointer,
@@ -117,7 +133,8 @@ class Report:
             f"unknown {what} `{clip(name)}`",
             expected=f"a known {what}" + (f": {clip(', '.join(known), 200)}" if known else ""),
             found=clip(name),
-            misspelt=(name, known),
+            suggestion=suggestion,
+            misspelt=(name, known) if suggestion is None else None,
         )
 
     def relocate(self, inside: str, outside: str) -> None:
@@ -171,8 +188,12 @@ def nearest(name: object, known: Iterable[str]) -> str | None:
     """``did you mean …?`` for a misspelt name, or None."""
     if not isinstance(name, str) or len(name) > NAME_LENGTH_MAX:
         return None
+    known = list(known)
     from difflib import get_close_matches
 
+    begun = [one for one in known if one.startswith(name)] if len(name) >= BEGINNING_LENGTH_MIN else []
+    if len(begun) == 1:
+        return f"did you mean `{begun[0]}`?"
     alike = (one for one in known if abs(len(one) - len(name)) <= LENGTHS_APART_MAX)
     matches = get_close_matches(name, list(islice(alike, CANDIDATES_MAX)), n=1, cutoff=0.6)
     return f"did you mean `{matches[0]}`?" if matches else None

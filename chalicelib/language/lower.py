@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from chalicelib.language import code
+from chalicelib.language.budget import Budget, grown, read
 from chalicelib.language.code import Bound, Expr, Local, Routine, Stmt
 from chalicelib.language.faults import FAILURES, Refusal
+from chalicelib.language.lower_loops import loop
+from chalicelib.language.lower_parts import built, part_of
 from chalicelib.language.lower_tables import index_of, routine_of
 from chalicelib.language.needs import Needs
 from chalicelib.language.tree import (
     AS_OF,
     Apply,
+    Built,
     Choice,
     Const,
     Either,
@@ -25,7 +29,9 @@ from chalicelib.language.tree import (
     Fact,
     FirstValue,
     Form,
+    Item,
     Lookup,
+    Loop,
     Node,
     Program,
     Shared,
@@ -76,10 +82,12 @@ class Block:
 
 def lower(program: Program) -> Lowered:
     """The code of ``program``: one function ``ENTRY`` of facts, as_of and code_tables."""
-    return _Lowering(program).run()
+    return Lowering(program).run()
 
 
-class _Lowering:
+class Lowering:
+    """One program on its way to code."""
+
     def __init__(self, program: Program) -> None:
         self.program = program
         self.needs = Needs(program.shared)
@@ -88,12 +96,19 @@ class _Lowering:
         self.facts: dict[str, Local] = {AS_OF: AS_OF_LOCAL}
         # Shared name -> its variable and whether that may hold a kept failure.
         self.shared: dict[str, tuple[Atom, bool]] = {}
+        # The variables of loops, by the slots of their items; how many loops are around; and what they may still spend.
+        self.items: dict[int, Local] = {}
+        self.loops = 0
+        self.budget = Local("budget_0")
         self._known: dict[tuple[type, str], Bound] = {}
         self._levels = 0
         self._count = 0
 
     def run(self) -> Lowered:
+        """The routines of the program."""
         block = Block()
+        if self.program.has_lists:
+            block.add(code.Assign(self.budget, code.Call(self.bound(Budget, "op"), ())))
         self._load_facts(block)
         if self.program.condition is not None:
             self._prepare([self.program.condition], block)
@@ -143,7 +158,7 @@ class _Lowering:
             return self.named(value, block)
         return value
 
-    def _expr(self, node: Node, block: Block) -> Expr:  # noqa: C901, PLR0911 - one return for each construct
+    def _expr(self, node: Node, block: Block) -> Expr:  # noqa: C901, PLR0911, PLR0912 - one return for each construct
         match node:
             case Const(value=None):
                 return code.Null()
@@ -156,6 +171,8 @@ class _Lowering:
                 return self.facts[name]
             case Shared(name=name):
                 return self._shared(name, block)
+            case Item(slot=slot):
+                return self.items[slot]
             case Apply():
                 return self._apply(node, block)
             case Every(arguments=parts) | Either(arguments=parts):
@@ -166,8 +183,12 @@ class _Lowering:
                 return self._first_value(parts, block)
             case Lookup():
                 return self._lookup(node, block)
-            case Listed(items=items):
-                return code.Display(tuple(self.expr(item, block) for item in items))
+            case Listed(items=items, given=paid):
+                return code.Display(tuple(part_of(self, item, block, paid=paid) for item in items))
+            case Built():
+                return built(self, node, block)
+            case Loop():
+                return loop(self, node, block)
         message = f"a {type(node).__name__} cannot be lowered"
         raise TypeError(message)
 
@@ -209,11 +230,15 @@ class _Lowering:
             block.add(code.If(code.Is(value, self.bound(_FAILED, "failed")), (self.refusal(),)))
         return value
 
-    def _apply(self, node: Apply, block: Block) -> Expr:  # noqa: PLR0911 - one return for each form
+    def _apply(self, node: Apply, block: Block) -> Expr:  # noqa: C901, PLR0911 - one return for each form
         function = node.function
         if function.form is Form.FOLD:
             return self._fold(node, block)
         arguments = tuple(self.expr(argument, block) for argument in node.arguments)
+        if function.reads and self.loops:
+            before, read_, after = arguments[: function.read], arguments[function.read], arguments[function.read + 1 :]
+            paid = code.Call(self.bound(read, "op"), (self.budget, read_, self.bound(function.reads)))
+            arguments = (*before, paid, *after)
         match function.form:
             case Form.COMPARE:
                 return self._comparison(function.symbol, arguments, block)
@@ -227,11 +252,16 @@ class _Lowering:
                 return code.Subscript(arguments[0], arguments[1])
             case Form.MEMO:
                 return code.Subscript(self.bound(function.data, "memo"), arguments[0])
+            case Form.SHAPED:
+                arguments = (*arguments, self.budget)
             case Form.FIXED:
                 return self._fixed(node, arguments[0], block)
             case Form.TABLE:
                 return self._table(node, arguments)
-        return code.Call(self.bound(function.call, "op"), arguments)
+        call = code.Call(self.bound(function.call, "op"), arguments)
+        if function.grows and self.loops:
+            return code.Call(self.bound(grown, "op"), (self.budget, call))
+        return call
 
     def _comparison(self, symbol: str, operands: tuple[Expr, ...], block: Block) -> Expr:
         if len(operands) > 2:
@@ -267,7 +297,7 @@ class _Lowering:
         self.routines.append(routine_of(table, name.name, self.bound, self.refusal()))
         return code.Call(name, arguments)
 
-    def _branch(self, node: Node, level: int) -> tuple[list[Stmt], Expr]:
+    def branch(self, node: Node, level: int) -> tuple[list[Stmt], Expr]:
         """The statements and the value of a part that only some records reach, for a block at ``level``."""
         if level <= BLOCK_LEVELS_MAX:
             inner = Block(level)
@@ -279,8 +309,7 @@ class _Lowering:
             return [], value
         inner.add(code.Return(value))
         body = tuple(inner.body)
-        inputs = set(code.locals_in(body)) - code.assigned_in(body)
-        parameters = tuple(sorted(inputs, key=lambda local: local.name))
+        parameters = tuple(sorted(code.free_in(body), key=lambda local: local.name))
         name = Bound(f"part_{len(self.routines)}")
         self.routines.append(Routine(name.name, parameters, body))
         return [], code.Call(name, parameters)
@@ -288,7 +317,7 @@ class _Lowering:
     def _connective(self, parts: Sequence[Node], block: Block, *, conjunction: bool) -> Expr:
         word = "and" if conjunction else "or"
         pure = [self.expr(parts[0], block)]
-        lowered = [self._branch(part, block.level + 1) for part in parts[1:]]
+        lowered = [self.branch(part, block.level + 1) for part in parts[1:]]
         while lowered and not lowered[0][0]:
             pure.append(lowered.pop(0)[1])
         value = code.Joined(word, tuple(pure)) if len(pure) > 1 else pure[0]
@@ -303,10 +332,10 @@ class _Lowering:
 
     def _choice(self, arms: Sequence[tuple[Node, Node]], otherwise: Node, block: Block) -> Expr:
         first = self.expr(arms[0][0], block)
-        conditions = [([], first), *(self._branch(condition, block.level + 1) for condition, _ in arms[1:])]
+        conditions = [([], first), *(self.branch(condition, block.level + 1) for condition, _ in arms[1:])]
         chained = len(arms) <= CHAIN_ARMS_MAX and not any(statements for statements, _ in conditions)
         level = block.level + (1 if chained else 2)
-        branches = [self._branch(value, level) for value in (*(value for _, value in arms), otherwise)]
+        branches = [self.branch(value, level) for value in (*(value for _, value in arms), otherwise)]
         if chained and len(arms) <= TERNARY_ARMS_MAX and not any(statements for statements, _ in branches):
             value = branches[-1][1]
             for (_, condition), (_, chosen) in zip(reversed(conditions), reversed(branches[:-1]), strict=True):
@@ -335,7 +364,7 @@ class _Lowering:
         target = self.fresh("t")
         block.add(code.Assign(target, value))
         for part in parts[1:]:
-            statements, last = self._branch(part, block.level + 1)
+            statements, last = self.branch(part, block.level + 1)
             block.add(code.If(code.Is(target, code.Null()), (*statements, code.Assign(target, last))))
             if not part.type.nullable:
                 break
@@ -348,7 +377,7 @@ class _Lowering:
             return code.Subscript(table, key)
         table, key = self.named(table, block), self.named(key, block)
         found = code.Contained(key, table)
-        statements, default = self._branch(node.default, block.level + 1)
+        statements, default = self.branch(node.default, block.level + 1)
         if not statements:
             return code.Ternary(found, code.Subscript(table, key), default)
         target = self.fresh("t")

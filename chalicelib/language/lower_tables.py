@@ -12,36 +12,44 @@ from chalicelib.language.tables import Table
 
 # Combinations of literals that are spelled out into a dictionary.
 INDEX_ENTRIES_MAX = 5_000
+_HITS = Local("hits_0")
 
 
 def index_of(table: Table) -> dict[Any, tuple[Any, ...]] | None:
     """The results by condition value (by tuple of them, if there are several), or None when a row has no literals."""
-    rows = [tuple(cell for cell in row if isinstance(cell, Members)) for row in table.rows]
+    if table.policy.gather is not None:
+        return None
+    rows = [tuple(cell for cell in table.rows[row] if isinstance(cell, Members)) for row in table.policy.order]
     if any(len(row) != len(table.inputs) for row in rows):
         return None
     if sum(prod(len(cell.values) for cell in row) for row in rows) > INDEX_ENTRIES_MAX:
         return None
     index: dict[Any, tuple[Any, ...]] = {}
-    for row, result in zip(rows, table.results, strict=True):
+    for row, result in zip(rows, (table.results[row] for row in table.policy.order), strict=True):
         for key in product(*(cell.values for cell in row)):
             index.setdefault(key[0] if len(key) == 1 else key, result)
     return index
 
 
 def routine_of(table: Table, name: str, bound: Callable[[object], Bound], refusal: code.Do) -> Routine:
-    """A routine that returns the results of the first row that hits."""
+    """A routine that returns the answer of the first row that fits, or of all that do."""
     parameters = tuple(Local(f"x_{index}") for index in range(len(table.inputs)))
-    body: list[Stmt] = []
-    for row, result in zip(table.rows, table.results, strict=True):
+    gather = table.policy.gather
+    body: list[Stmt] = [] if gather is None else [code.Assign(_HITS, code.Display(()))]
+    for row in table.policy.order:
         tests: list[Expr] = []
-        for cell, value in zip(row, parameters, strict=True):
+        for cell, value in zip(table.rows[row], parameters, strict=True):
             tests.extend(_tests(cell, value, bound))
-        found = code.Return(bound(result))
-        if not tests:
-            body.append(found)
+        result = bound(table.results[row])
+        found: Stmt = code.Return(result) if gather is None else code.Do(code.Call(bound(list.append), (_HITS, result)))
+        if tests:
+            body.append(code.If(code.Joined("and", tuple(tests)) if len(tests) > 1 else tests[0], (found,)))
+            continue
+        body.append(found)
+        if gather is None:
             return Routine(name, parameters, tuple(body))
-        body.append(code.If(code.Joined("and", tuple(tests)) if len(tests) > 1 else tests[0], (found,)))
-    return Routine(name, parameters, (*body, refusal))
+    end: Stmt = refusal if gather is None else code.Return(code.Call(bound(gather), (_HITS,)))
+    return Routine(name, parameters, (*body, end))
 
 
 def _tests(cell: Cell, value: Local, bound: Callable[[object], Bound]) -> list[Expr]:

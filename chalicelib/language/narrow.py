@@ -1,6 +1,6 @@
 """Which places a condition proves not to be null: ``{"!=": [x, null]}`` guards the uses of x behind it."""
 
-from chalicelib.language.check import NOTHING, Narrowed, place
+from chalicelib.language.places import NOTHING, Narrowed, place
 from chalicelib.language.tree import Apply, Either, Every, Form, Node
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from chalicelib.language.tree import Choice, Either, Every, FirstValue, Lookup, Node, Shared, children, walk
+from chalicelib.language.tree import Choice, Either, Every, FirstValue, Lookup, Loop, Node, Shared, children, walk
 
 
 class Needs:
@@ -48,6 +48,9 @@ def _certain(node: Node) -> set[str]:
                 pending.append(arms[0][0])
             case Lookup(key=key):
                 pending.append(key)
+            case Loop(source=source, start=start):
+                # The list may be empty.
+                pending.extend((source,) if start is None else (source, start))
             case other:
                 pending.extend(children(other))
     return found

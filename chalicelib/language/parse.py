@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from chalicelib.language.bounds import ARGUMENTS_MAX, DOCUMENT_BYTES_MAX, EXPRESSION_DEPTH_MAX
@@ -14,6 +15,27 @@ from chalicelib.language.faults import FAULTS_MAX, Report, RuleFault, RuleRefuse
 from chalicelib.language.kinds import Value
 
 NUMBER_CHARACTERS_MAX = 64
+# The one operator whose argument has names of its own.
+OBJECT = "object"
+#: Operators of plain JsonLogic and its relatives that the language does not have, and what says the same in it.
+ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "===": "write `==`: nothing is converted here",
+        "!==": "write `!=`: nothing is converted here",
+        "!!": 'write a comparison, like {"!=": [x, null]}',
+        "?": "write `if`",
+        "switch": "write `if` with several conditions, or a table",
+        "now": 'a decision has no clock: its date is {"var": "as_of"}',
+        "today": 'a decision has no clock: its date is {"var": "as_of"}',
+        "log": "leave it out: an explanation shows every value",
+        "method": "values have no methods: look for an operator",
+        "contains": "write `in`",
+        "concat": "write `cat`",
+        "len": "write `length` of a text, `count` of a list",
+        "avg": "write `sum` divided by `count`",
+        "pow": "write `*`",
+    }
+)
 # An escape that may be half of a character: JSON's grammar allows it, no UTF-8 can hold it.
 _MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -35,6 +57,14 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
+class Fields:
+    """The expressions of an object that is built: ``{"object": {name: expression}}``."""
+
+    pointer: str
+    entries: Mapping[str, "Tree"]
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """``{operator: [arguments]}``; ``options`` are the named ones of a last argument like ``{"on_miss": "null"}``."""
 
@@ -51,7 +81,7 @@ class Wrong:
     pointer: str
 
 
-Tree = Literal | Items | Call | Wrong
+Tree = Literal | Items | Fields | Call | Wrong
 # Operator -> how many arguments come before its options object, and the names of the options.
 Grammar = Mapping[str, tuple[int, tuple[str, ...]]]
 
@@ -168,27 +198,32 @@ def expression(raw: object, pointer: str, grammar: Grammar, report: Report, dept
         return Items(pointer, tuple(items))
     if raw is None or isinstance(raw, bool | int | Decimal | str):
         return Literal(pointer, raw)
-    report.add(pointer, "bad_literal", "this value is not allowed", expected="JSON", found=shown(raw))
+    # It was noted when the document was examined.
     return Wrong(pointer)
 
 
 def _call(raw: Mapping[str, Any], pointer: str, grammar: Grammar, report: Report, depth: int) -> Tree:
     if len(raw) != 1:
         expected = "an operator: an object with one key"
-        report.add(pointer, "not_an_operator", "not an operator", expected=expected, found=shown(dict(raw)))
+        hint = "to build an object, write `object`"
+        found = shown(dict(raw))
+        report.add(pointer, "not_an_operator", "not an operator", expected=expected, found=found, suggestion=hint)
         return Wrong(pointer)
     [(operator, written)] = raw.items()
     if operator not in grammar:
-        report.unknown(pointer, "operator", operator, grammar)
+        report.unknown(pointer, "operator", operator, grammar, suggestion=ELSEWHERE.get(operator))
         return Wrong(pointer)
     inside = at(pointer, operator)
     # {"trim": x} is short for {"trim": [x]}.
     listed = isinstance(written, list | tuple)
     arguments: list[Any] = list(written) if listed else [written]
+    if operator == OBJECT and len(arguments) == 1 and isinstance(arguments[0], Mapping):
+        place = at(inside, 0) if listed else inside
+        return Call(pointer, operator, (_fields(arguments[0], place, grammar, report, depth + 1),), {})
     places = [at(inside, index) if listed else inside for index in range(len(arguments))]
     options: dict[str, Tree] = {}
     before, names = grammar[operator]
-    if names and len(arguments) == before + 1 and isinstance(arguments[-1], Mapping):
+    if names and len(arguments) > before and isinstance(arguments[-1], Mapping):
         place = places.pop()
         for name, value in arguments.pop().items():
             if name not in names:
@@ -210,6 +245,15 @@ def _call(raw: Mapping[str, Any], pointer: str, grammar: Grammar, report: Report
     )
 
 
+def _fields(raw: Mapping[str, Any], pointer: str, grammar: Grammar, report: Report, depth: int) -> Fields:
+    entries: dict[str, Tree] = {}
+    for name, value in raw.items():
+        if not name or not name.isprintable():
+            report.add(at(pointer, name), "bad_name", "not a name", expected="printable characters", found=shown(name))
+        entries[name] = expression(value, at(pointer, name), grammar, report, depth + 1)
+    return Fields(pointer, entries)
+
+
 def references(tree: Tree) -> tuple[set[str], set[str]]:
     """The names of variables and of decision tables that an expression mentions."""
     variables: set[str] = set()
@@ -219,6 +263,8 @@ def references(tree: Tree) -> tuple[set[str], set[str]]:
         node = pending.pop()
         if isinstance(node, Items):
             pending.extend(node.items)
+        elif isinstance(node, Fields):
+            pending.extend(node.entries.values())
         elif isinstance(node, Call):
             pending.extend(node.arguments)
             pending.extend(node.options.values())

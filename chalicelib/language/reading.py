@@ -5,7 +5,7 @@ No message repeats a value: a record may be personal.
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.errors import Fault
 from chalicelib.language.bounds import INTEGER_MAX, LIST_LENGTH_MAX, STRING_LENGTH_MAX, fits
 from chalicelib.language.declared import Declared
-from chalicelib.language.faults import InputRefused, Refusal, clip
+from chalicelib.language.faults import FAULTS_MAX, InputRefused, Refusal, clip
 from chalicelib.language.kinds import Value
 from chalicelib.language.memo import Memo
 
@@ -94,15 +94,30 @@ class InputReader:
                 continue
             try:
                 values[name] = read(value)
+            except _Inside as inside:
+                faults.extend(fault_at(prefix + name, fault) for fault in inside.faults)
             except Refusal as refusal:
                 faults.append(Fault(prefix + name, refusal.code, refusal.message))
         if len(raw) != len(values) or raw.keys() != values.keys():
             faults.extend(self._unknown(raw, prefix))
-        return values, faults
+        return values, faults[:FAULTS_MAX]
 
     def _unknown(self, raw: Mapping[str, object], prefix: str) -> list[Fault]:
         unknown = [name for name in raw if name not in self._declared]
         return [Fault(prefix + clip(str(name)), "unknown_input", "no such input is declared") for name in unknown]
+
+
+class _Inside(Refusal):
+    """Parts of a list or an object cannot be read; the pointers of ``faults`` start inside it."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__(faults[0].code, faults[0].message)
+        self.faults = faults
+
+
+def fault_at(place: str | int, fault: Fault) -> Fault:
+    """``fault``, whose pointer starts inside ``place``, as seen from outside."""
+    return Fault(f"{place}/{fault.pointer}", fault.code, fault.message)
 
 
 def _plain_text(raw: object) -> str:
@@ -204,11 +219,32 @@ def _list(declared: Declared) -> Reader:
             raise Refusal("wrong_type", "expected a list")
         if len(raw) > LIST_LENGTH_MAX:
             raise Refusal("list_too_long", f"expected at most {LIST_LENGTH_MAX} items")
-        if any(item is None for item in raw) and not nullable:
-            raise Refusal("missing_value", "null is not allowed in the list")
-        return [None if item is None else read(item) for item in raw]
+        try:
+            if nullable:
+                return [None if item is None else read(item) for item in raw]
+            return [read(item) for item in raw]
+        except Refusal:
+            raise _Inside(_faults_of(raw, read, nullable=nullable)) from None
 
     return convert
+
+
+def _faults_of(items: Sequence[object], read: Reader, *, nullable: bool) -> list[Fault]:
+    """What is wrong with the items of a list, each at its place."""
+    found: list[Fault] = []
+    for index, item in enumerate(items):
+        try:
+            if item is not None:
+                read(item)
+            elif not nullable:
+                found.append(Fault(f"{index}", "missing_value", "null is not allowed"))
+        except _Inside as inside:
+            found.extend(fault_at(index, fault) for fault in inside.faults)
+        except Refusal as refusal:
+            found.append(Fault(f"{index}", refusal.code, refusal.message))
+        if len(found) >= FAULTS_MAX:
+            break
+    return found
 
 
 def _object(declared: Declared) -> Reader:
@@ -219,7 +255,7 @@ def _object(declared: Declared) -> Reader:
             raise Refusal("wrong_type", "expected an object")
         values, faults = fields.attempt(raw)
         if faults:
-            raise Refusal(faults[0].code, f"{faults[0].pointer}: {faults[0].message}")
+            raise _Inside(faults)
         return values
 
     return convert

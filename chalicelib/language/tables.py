@@ -1,27 +1,23 @@
-"""Decision tables: rows of condition cells and result cells, held to their hit policy when they are loaded.
-
-Every condition is an interval, a set of literals or "any", so whether two rows can both hit is decided here, for good:
-``unique`` refuses rows that overlap, ``any`` refuses overlapping rows with different results, ``first`` refuses rows
-that an earlier row covers. At run time the first row that hits is therefore the answer under all three.
-"""
+"""Decision tables: rows of condition cells and result cells, held to their hit policy when they are loaded."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from chalicelib.language.bounds import TABLE_ROWS_MAX
-from chalicelib.language.check import NOTHING, Checker
+from chalicelib.language.check import Checker
 from chalicelib.language.declarations import Keys
 from chalicelib.language.faults import Refusal, Report, at, shown
-from chalicelib.language.intervals import Cell, cell, covers, meet
+from chalicelib.language.hit_policies import Policy, policy
+from chalicelib.language.intervals import Cell, cell
 from chalicelib.language.kinds import BOOLEAN, DATE, DECIMAL, INTEGER, TEXT, UNKNOWN, Kind, Type
+from chalicelib.language.places import NOTHING
 from chalicelib.language.reading import iso_date
 from chalicelib.language.tree import Node
 
-HIT_POLICIES = ("unique", "any", "first")
 _SCALARS = (Kind.STRING, Kind.INTEGER, Kind.DECIMAL, Kind.DATE, Kind.BOOLEAN)
 _OUT_TYPES = {"string": TEXT, "integer": INTEGER, "decimal": DECIMAL, "date": DATE, "boolean": BOOLEAN}
 # Texts without a leading zero, so that a code such as "007" is never taken for a number.
@@ -30,39 +26,53 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,10})?")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A checked table: ``rows`` of conditions over ``inputs`` and, in the same order, the ``results`` of each."""
+    """A checked table: ``rows`` of conditions over ``inputs`` and, in the same order, the ``results`` of each.
+
+    ``columns``: of each answer by name, its place and its type.
+    """
 
     name: str
     inputs: tuple[Node, ...]
     rows: tuple[tuple[Cell, ...], ...]
     results: tuple[tuple[Any, ...], ...]
     columns: Mapping[str, tuple[int, Type]]
+    policy: Policy
 
-    def hit(self, values: Sequence[Any]) -> int:
-        """The index of the row that ``values`` hit; raises ``Refusal`` when there is none."""
-        for index, row in enumerate(self.rows):
-            if all(condition.contains(value) for condition, value in zip(row, values, strict=True)):
-                return index
+    def hits(self, values: Sequence[Any]) -> list[int]:
+        """The indexes of the rows that answer for ``values``; raises ``Refusal`` when one must and none does."""
+        fitting = (
+            index
+            for index in self.policy.order
+            if all(condition.contains(value) for condition, value in zip(self.rows[index], values, strict=True))
+        )
+        if self.policy.gather is not None:
+            return list(fitting)
+        for index in fitting:
+            return [index]
         raise Refusal("no_table_row", f"no row of the table {self.name} fits")
 
+    def answer(self, hits: Sequence[int]) -> tuple[Any, ...]:
+        """What these rows answer, column by column."""
+        results = [self.results[index] for index in hits]
+        return results[0] if self.policy.gather is None else self.policy.gather(results)
+
     def match(self, *values: Any) -> tuple[Any, ...]:  # noqa: ANN401 - scalars of the columns' types
-        """The results of the row that ``values`` hit; raises ``Refusal`` when there is none."""
-        return self.results[self.hit(values)]
+        """The answer for ``values``; raises ``Refusal`` when there is none."""
+        return self.answer(self.hits(values))
 
 
 def table(name: str, raw: object, pointer: str, checker: Checker) -> Table | None:
     """Read and check one table; None, and faults, when it is wrong."""
     report = checker.report
     before = len(report.faults)
-    keys = Keys(raw, pointer, report, ("hit", "in", "out", "rows", "description"))
-    hit = keys.choice("hit", HIT_POLICIES)
+    keys = Keys(raw, pointer, report, ("hit", "priority", "collect", "in", "out", "rows", "description"))
     inputs = _inputs(keys, checker)
     outs = _outs(keys)
     raw_rows = keys.raw.get("rows")
     if not isinstance(raw_rows, list | tuple) or not 0 < len(raw_rows) <= TABLE_ROWS_MAX:
         keys.wrong("rows", f"1 to {TABLE_ROWS_MAX} rows")
         return None
-    if len(report.faults) > before or hit is None:
+    if len(report.faults) > before or any(node.type.kind is Kind.UNKNOWN for node in inputs):
         return None
     width = len(inputs) + len(outs)
     for index, row in enumerate(raw_rows):
@@ -76,9 +86,10 @@ def table(name: str, raw: object, pointer: str, checker: Checker) -> Table | Non
     columns, results = _results(raw_rows, len(inputs), outs, pointer, report)
     if len(report.faults) > before:
         return None
-    found = Table(name, tuple(inputs), tuple(rows), tuple(results), columns)
-    _hold_to_policy(found, hit, pointer, report)
-    return found
+    held = policy(keys, rows, results, columns)
+    if held is None:
+        return None
+    return Table(name, tuple(inputs), tuple(rows), tuple(results), held[1], held[0])
 
 
 def _inputs(keys: Keys, checker: Checker) -> list[Node]:
@@ -194,37 +205,3 @@ def _typed(raw: object, kind: Type) -> str | bool | int | Decimal | date | None:
             except Refusal:
                 return None
     return None
-
-
-def _hold_to_policy(found: Table, hit: str, pointer: str, report: Report) -> None:
-    for later, earlier in _pairs(found):
-        both = f"rows {earlier + 1} and {later + 1}"
-        if hit == "first":
-            if all(covers(left, right) for left, right in zip(found.rows[earlier], found.rows[later], strict=True)):
-                report.add(
-                    at(pointer, "rows", later),
-                    "unreachable_row",
-                    f"row {later + 1} is never reached: row {earlier + 1} takes every record before it",
-                    expected="a row that some record reaches",
-                    found=both,
-                    suggestion=f"put row {later + 1} before row {earlier + 1}, or remove it",
-                )
-        elif all(meet(left, right) for left, right in zip(found.rows[earlier], found.rows[later], strict=True)):
-            if hit == "any" and found.results[earlier] == found.results[later]:
-                continue
-            report.add(
-                at(pointer, "rows", later),
-                "table_overlap",
-                f"{both} can both hit" + (" with different results" if hit == "any" else ""),
-                expected="at most one row for every record"
-                if hit == "unique"
-                else "the same results where rows overlap",
-                found=both,
-                suggestion='narrow one of them, or use "hit": "first"',
-            )
-
-
-def _pairs(found: Table) -> Iterator[tuple[int, int]]:
-    for later in range(len(found.rows)):
-        for earlier in range(later):
-            yield later, earlier

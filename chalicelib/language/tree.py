@@ -7,9 +7,10 @@ dataclass generates.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
-from chalicelib.language.kinds import Type
+from chalicelib.language.kinds import Kind, Type
 
 
 class Form(Enum):
@@ -25,17 +26,25 @@ class Form(Enum):
     FOLD = "fold"  # ``call`` joins two; more arguments are folded from the left
     TABLE = "table"  # ``data`` is the decision table that is matched
     FIXED = "fixed"  # ``data`` is (quantize, unit, zero)
+    SHAPED = "shaped"  # ``call`` takes the value and the budget
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Function:
-    """An operator with its constants bound. ``call`` raises ``Refusal`` or an ``ArithmeticError`` for no value."""
+    """An operator with its constants bound. ``call`` raises ``Refusal`` or an ``ArithmeticError`` for no value.
+
+    ``grows``: it builds texts or lists whose length is not known beforehand, which costs in a loop. ``reads``: what
+    going through its argument number ``read``, a text or a list, costs in a loop, by stretch of it (see ``budget``).
+    """
 
     name: str
     call: Callable[..., Any]
     form: Form = Form.CALL
     symbol: str = ""
     data: Any = None
+    grows: bool = False
+    reads: int = 0
+    read: int = 0
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -65,6 +74,13 @@ class Shared(Node):
     """A ``let`` or the row hit in a table: computed at most once, and only if it is needed."""
 
     name: str
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Item(Node):
+    """What a loop around this place binds: the item, or what a ``reduce`` has so far. Each has its own ``slot``."""
+
+    slot: int
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -106,18 +122,62 @@ class FirstValue(Node):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Sequence(Node):
-    """A list built from expressions."""
+    """A list built from expressions. ``given``: it is part of an output, so that its texts cost their length."""
 
     items: tuple[Node, ...]
+    given: bool = False
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Built(Node):
+    """An object built from expressions, by field. ``omitted``: fields that are left out when they are null.
+
+    ``given``: it is part of an output, so that its texts cost their length.
+    """
+
+    fields: Mapping[str, Node]
+    omitted: tuple[str, ...] = ()
+    given: bool = False
+
+
+class Way(Enum):
+    """What a loop makes of its list."""
+
+    MAP = "map"
+    FILTER = "filter"
+    ALL = "all"  # of an empty list it is false, as in JsonLogic
+    SOME = "some"
+    NONE = "none"
+    REDUCE = "reduce"
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Loop(Node):
+    """``body`` for each ``item`` of ``source``. A ``reduce`` binds its result to ``sofar``, from ``start`` on.
+
+    ``given``: it is part of an output, so that its texts cost their length.
+    """
+
+    way: Way
+    source: Node
+    item: Item
+    body: Node
+    sofar: Item | None = None
+    start: Node | None = None
+    given: bool = False
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Lookup(Node):
-    """``key`` in a code table; on a miss ``default``, or a refusal when there is none."""
+    """``key`` in a code table; on a miss ``default``, or a refusal when there is none.
+
+    ``quarantine``: the refusal is one that ends once the table has the code.
+    """
 
     table: str
     key: Node
     default: Node | None
+    quarantine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +204,42 @@ class Program:
     outputs: Mapping[str, Node]
     holds: bool = True
 
+    @property
+    def has_lists(self) -> bool:
+        """Whether lists are gone through, or lists and objects given out, so that deciding has a budget."""
+        roots = [*self.shared.values(), *self.outputs.values(), *([self.condition] if self.condition else [])]
+        return any(_is_paid(part) for root in roots for part in walk(root))
+
 
 AS_OF = "as_of"
+OBJECT_WEIGHT = 4
+SHORT_TEXT = 64
+NO_LISTS: Final[Mapping[int, "Node"]] = MappingProxyType({})
 
 
-def children(node: Node) -> tuple[Node, ...]:
+def _is_paid(node: Node) -> bool:
+    if isinstance(node, Apply):
+        return node.function.form is Form.SHAPED
+    return isinstance(node, Loop) or (isinstance(node, Sequence | Built) and node.given)
+
+
+def is_long(node: Node) -> bool:
+    """Whether the value of ``node`` may be a text of more than a few characters."""
+    known = node.type.values
+    return node.type.kind is Kind.STRING and (known is None or any(len(text) > SHORT_TEXT for text in known))
+
+
+def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one return for each construct
     """The direct parts of a node."""
     match node:
         case Apply(arguments=parts) | Every(arguments=parts) | Either(arguments=parts) | FirstValue(arguments=parts):
             return parts
         case Sequence(items=parts):
             return parts
+        case Built(fields=fields):
+            return tuple(fields.values())
+        case Loop(source=source, start=start, body=body):
+            return (source, body) if start is None else (source, start, body)
         case Choice(arms=arms, otherwise=otherwise):
             return (*(part for arm in arms for part in arm), otherwise)
         case Lookup(key=key, default=default):
@@ -172,10 +257,13 @@ def walk(node: Node) -> Iterator[Node]:
         pending.extend(reversed(children(current)))
 
 
-def facts_read(node: Node, shared: Mapping[str, Node]) -> tuple[str, ...]:
-    """The facts that an expression reads, in order, through shared names, ``as_of`` left out."""
+def facts_read(node: Node, shared: Mapping[str, Node], lists: Mapping[int, Node] = NO_LISTS) -> tuple[str, ...]:
+    """The facts that an expression reads, in order, through shared names, ``as_of`` left out.
+
+    ``lists``: for an expression inside loops, the lists that they go through, by the slots of their items.
+    """
     found: dict[str, None] = {}
-    seen: set[str] = set()
+    seen: set[str | int] = set()
     pending: list[Node] = [node]
     while pending:
         current = pending.pop()
@@ -186,6 +274,31 @@ def facts_read(node: Node, shared: Mapping[str, Node]) -> tuple[str, ...]:
             if current.name not in seen:
                 seen.add(current.name)
                 pending.append(shared[current.name])
+        elif isinstance(current, Item):
+            if current.slot not in seen and current.slot in lists:
+                seen.add(current.slot)
+                pending.append(lists[current.slot])
         else:
             pending.extend(reversed(children(current)))
     return tuple(found)
+
+
+def weight(node: Node) -> int:
+    """What evaluating ``node`` once costs at most, loops inside it apart: those cost by their items."""
+    found = 0
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        found += 1
+        match current:
+            case Const(value=list() | frozenset() as value):
+                found += len(value)
+            case Built(fields=fields):
+                # An object takes the memory of several values.
+                found += OBJECT_WEIGHT
+                pending.extend(fields.values())
+            case Loop(source=source, start=start):
+                pending.extend((source,) if start is None else (source, start))
+            case _:
+                pending.extend(children(current))
+    return found

@@ -4,63 +4,29 @@
 changes nothing. A dry run does everything and takes it back, so its plan is what applying would do.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
 from chalicelib.deliveries import targets
-from chalicelib.errors import InvalidInput, NotPermitted
 from chalicelib.language.faults import Report, nearest, shown
-from chalicelib.partners import directory, enrolling, programs, several_programs
+from chalicelib.partners import directory, programs, several_programs
+from chalicelib.partners.applying import Application, BundleRefused, refuse
 from chalicelib.partners.directory import Partner
 from chalicelib.partners.manifest import Bundle, Document, Manifest, examine
 from chalicelib.partners.models import partner as partner_table
+from chalicelib.partners.plans import Plan, Step
 from chalicelib.partners.program_setup import told, usable_rulesets
-from chalicelib.partners.programs import FIXED, Program, ProgramSpec
-from chalicelib.rules import canonical, code_tables, rulesets
+from chalicelib.partners.programs import FIXED
+from chalicelib.rules import code_tables
+from chalicelib.rules.activation import Backtested
 from chalicelib.storage.ids import new_id
 
-Action: TypeAlias = Literal["create", "change", "unchanged", "awaits_approval"]
-_APPROVAL_MISSING: Final = "approval_required"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What happens to one object. ``before`` and ``after`` hold what changes and nothing personal.
-
-    ``awaits_approval``: the version is stored, and decides once a second person has approved it.
-    """
-
-    kind: Literal["partner", "code_table", "ruleset", "activation", "program", "enrolments", "target"]
-    code: str
-    action: Action
-    before: Mapping[str, Any] = field(default_factory=dict)
-    after: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What applying a bundle did, or in a dry run would do."""
-
-    partner: str
-    dry_run: bool
-    steps: Sequence[Step]
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything is not as it was."""
-        return any(step.action in {"create", "change"} for step in self.steps)
-
-
-class BundleRefused(InvalidInput):
-    """Something in the bundle is wrong; ``faults`` has every place, as JSON Pointers into the bundle."""
-
-    code = "bundle_refused"
+__all__ = ["BundleRefused", "Plan", "Step", "apply"]
 
 
 def apply(
@@ -69,6 +35,7 @@ def apply(
     *,
     code: str | None = None,
     shared: bool = True,
+    backtested: Backtested | None = None,
     dry_run: bool,
     caller: Caller,
     now: datetime,
@@ -78,7 +45,7 @@ def apply(
     Documents were read by ``language.parse_json``. What the bundle leaves out stays as it is. A ruleset decides from
     its ``effective.from`` on, else from the first day of the programs that use it; a layout or mapping always.
     ``code``, when given, is the partner the bundle must be about; ``shared`` False refuses documents that other
-    partners use as well. Raises BundleRefused.
+    partners use as well; ``backtested`` knows the back-tests that approvals are bound to. Raises BundleRefused.
     """
     report = Report()
     examined = examine(bundle, report=report)
@@ -91,14 +58,18 @@ def apply(
         known = _locked(db, examined.manifest.code)
         _examine_against(db, examined, known, report, now=now)
     if report.faults or examined is None:
-        count = "One place" if len(report.faults) == 1 else f"{len(report.faults)} places"
-        raise BundleRefused(f"{count} of the bundle cannot be used; nothing was changed.", faults=told(report))
-    savepoint = db.begin_nested() if dry_run else None
+        refuse(told(report))
+    # Some faults show only when a rule is to decide, such as a golden case that is red: then all is taken back.
+    savepoint = db.begin_nested()
     try:
-        steps = _Application(db, examined, caller, now).run(known)
-    finally:
-        if savepoint is not None:
-            savepoint.rollback()
+        steps = Application(db, examined, backtested, caller, now).run(known)
+    except BaseException:
+        savepoint.rollback()
+        raise
+    if dry_run:
+        savepoint.rollback()
+    else:
+        savepoint.commit()
     return Plan(examined.manifest.code, dry_run, steps)
 
 
@@ -190,135 +161,3 @@ def _references(manifest: Manifest) -> dict[str, list[tuple[str, tuple[str, ...]
             for number, target in enumerate(manifest.targets)
         ],
     }
-
-
-class _Application:
-    """One bundle on its way into the database; ``steps`` grow as it goes."""
-
-    def __init__(self, db: Connection, bundle: Bundle, caller: Caller, now: datetime) -> None:
-        self.db = db
-        self.bundle = bundle
-        self.caller = caller
-        self.now = now
-        self.steps: list[Step] = []
-
-    def run(self, known: Partner | None) -> list[Step]:
-        """Apply everything, in the order in which one thing needs another."""
-        partner = self._partner(known)
-        for document in self.bundle.code_tables:
-            self._code_table(partner, document)
-        for document in self.bundle.rules:
-            self._rule(partner, document)
-        stored = programs.of_partner(self.db, partner.id)
-        for program in self.bundle.manifest.programs:
-            self._program(partner, program.spec(), stored.get(program.code))
-        for target in self.bundle.manifest.targets:
-            change = targets.upsert(self.db, partner.id, target, caller=self.caller, now=self.now)
-            self.steps.append(Step("target", change.code, change.kind, change.before, change.after))
-        return self.steps
-
-    def _partner(self, known: Partner | None) -> Partner:
-        manifest = self.bundle.manifest
-        described: dict[str, Any] = {"name": manifest.name, "industry": manifest.industry}
-        contacts = [contact.model_dump(exclude_none=True) for contact in manifest.contacts]
-        if known is None:
-            partner = directory.create(
-                self.db,
-                code=manifest.code,
-                time_zone=manifest.time_zone,
-                contacts=contacts,
-                caller=self.caller,
-                now=self.now,
-                **described,
-            )
-            self.steps.append(Step("partner", partner.code, "create", after=described))
-        else:
-            partner = directory.change(self.db, known, contacts=contacts, caller=self.caller, now=self.now, **described)
-            before = {"name": known.name, "industry": known.industry}
-            action: Action = "unchanged" if partner == known else "change"
-            changed = [name for name in described if before[name] != described[name]]
-            self.steps.append(
-                Step(
-                    "partner", partner.code, action, {n: before[n] for n in changed}, {n: described[n] for n in changed}
-                )
-            )
-        self._keep_manifest(partner)
-        return partner
-
-    def _keep_manifest(self, partner: Partner) -> None:
-        text = canonical.text(self.bundle.raw_manifest)
-        digest = canonical.digest(text)
-        column = partner_table.c
-        if self.db.execute(select(column.manifest_hash).where(column.id == partner.id)).scalar_one() != digest:
-            kept = {"manifest": text, "manifest_hash": digest}
-            self.db.execute(update(partner_table).where(column.id == partner.id).values(**kept))
-
-    def _code_table(self, partner: Partner, document: Document) -> None:
-        existed = not code_tables.foreign(self.db, [document.code], partner.id)
-        owner = None if document.shared else partner.id
-        changed = code_tables.apply(self.db, document.content, partner_id=owner, caller=self.caller, now=self.now)
-        action: Action = "unchanged" if not changed else "change" if existed else "create"
-        self.steps.append(Step("code_table", document.code, action))
-
-    def _rule(self, partner: Partner, document: Document) -> None:
-        owner = None if document.shared else partner.id
-        saved = rulesets.save(self.db, document.content, partner_id=owner, caller=self.caller, now=self.now)
-        if saved.created:
-            version = {"version": saved.number, "content_hash": saved.content_hash.hex()}
-            first = saved.number == 1
-            before = {} if first else {"version": saved.number - 1}
-            self.steps.append(Step("ruleset", document.code, "create" if first else "change", before, version))
-        else:
-            self.steps.append(Step("ruleset", document.code, "unchanged"))
-        since = self._since(document)
-        live = rulesets.timeline(self.db, document.code, known_at=self.now).on(since)
-        before = {} if live is None else {"version": live.number}
-        after = {"version": saved.number, "effective_from": since.isoformat()}
-        try:
-            activated = rulesets.activate(
-                self.db, document.code, saved.version_id, effective_from=since, caller=self.caller, now=self.now
-            )
-        except NotPermitted as error:
-            if error.code != _APPROVAL_MISSING:
-                raise
-            self.steps.append(Step("activation", document.code, "awaits_approval", before, after))
-        else:
-            if activated:
-                self.steps.append(Step("activation", document.code, "change" if before else "create", before, after))
-            else:
-                self.steps.append(Step("activation", document.code, "unchanged"))
-
-    def _since(self, document: Document) -> date:
-        if document.since is not None:
-            return document.since
-        using = [each.effective_from for each in self.bundle.manifest.programs if each.ruleset == document.code]
-        return min(using, default=code_tables.ALWAYS)
-
-    def _program(self, partner: Partner, spec: ProgramSpec, known: Program | None) -> None:
-        if known is None:
-            program = programs.create(self.db, partner.id, spec, caller=self.caller, now=self.now)
-            self.steps.append(Step("program", spec.code, "create", after=_described(spec)))
-            self._enrol(program, program.effective_from)
-            return
-        program = programs.change(self.db, known, spec, caller=self.caller, now=self.now)
-        before, after = _described(programs.spec_of(known)), _described(spec)
-        changed = [name for name in after if before[name] != after[name]]
-        action: Action = "change" if changed else "unchanged"
-        self.steps.append(
-            Step("program", spec.code, action, {n: before[n] for n in changed}, {n: after[n] for n in changed})
-        )
-        if "effective_from" in changed:
-            self._enrol(program, min(known.effective_from, spec.effective_from))
-        elif "enrolment" in changed:
-            # Another rule decides from today on: the past was decided by the one before.
-            self._enrol(program, programs.business_date(self.now, program))
-
-    def _enrol(self, program: Program, since: date) -> None:
-        changed = enrolling.enrol_members(self.db, program, since=since, now=self.now)
-        if changed:
-            self.steps.append(Step("enrolments", program.code, "change", after={"periods": changed}))
-
-
-def _described(spec: ProgramSpec) -> dict[str, Any]:
-    described = {name: getattr(spec, name) for name in ProgramSpec.__slots__ if name != "code"}
-    return described | {"effective_from": spec.effective_from.isoformat()}

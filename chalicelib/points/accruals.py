@@ -20,6 +20,7 @@ from chalicelib.partners.models import program
 from chalicelib.partners.provenance import RowSource
 from chalicelib.points import accounts, aggregates, deciding, ledger, screening
 from chalicelib.points.accounts import Locked
+from chalicelib.points.aggregates import Span
 from chalicelib.points.deciding import Bench, PointsRefused
 from chalicelib.points.events import Earner, NewAccrual, Outcome, Recorded, content_hash, rejected
 from chalicelib.points.ledger import Earning
@@ -112,19 +113,19 @@ def _decide_and_post(db: Connection, batch: _Batch, questions: Sequence[Question
     """
     owners = {question.account_id: (question.program.id, question.member.id) for question in questions}
     locked = accounts.lock_members(db, batch.partner.id, owners, now=batch.now)
-    periods = {
-        aggregate.period
+    spans = {
+        Span.of(aggregate)
         for version in {question.version.version_id: question.version for question in questions}.values()
         for aggregate in version.compiled.aggregates.values()
     }
     # Events are most likely new, and the unique key says so when they are written: no statement is spent before. Only
     # sums must not count an event that is stored already, or that another writer stores in the meantime: so a batch
     # that sums writes behind a savepoint, and is decided anew, knowing of them, when some were.
-    summing = bool(periods) and len(questions) > 1
+    summing = bool(spans) and len(questions) > 1
     for _ in range(_PASSES_MAX):
         asked = [question for question in questions if question.at not in batch.outcomes]
         days = [(question.account_id, question.event["event_date"]) for question in asked]
-        decided = _decide_all(asked, Bench(db, aggregates.read(db, days, sorted(periods))))
+        decided = _decide_all(asked, Bench(db, aggregates.read(db, days, sorted(spans))))
         savepoint = db.begin_nested() if summing else None
         rows = _rows(batch, decided.accepted)
         lost = bulk.insert_new(db, accrual_event, rows, key=("partner_id", "event_id"))

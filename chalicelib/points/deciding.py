@@ -14,12 +14,12 @@ from sqlalchemy.engine import Connection
 from chalicelib.errors import Broken, Unprocessable
 from chalicelib.language import DecisionRefused, InputRefused, Value
 from chalicelib.partners.members import MemberRef
-from chalicelib.points.aggregates import PeriodTotals
+from chalicelib.points.aggregates import PeriodTotals, Span
 from chalicelib.points.events import NewAccrual, Recorded, rejected
 from chalicelib.points.ledger import AMOUNT_MINOR_MAX
 from chalicelib.points.screening import Question
 from chalicelib.rules import code_tables
-from chalicelib.rules.code_tables import DatedTables
+from chalicelib.rules.code_tables import DatedTables, Unmapped
 from chalicelib.rules.rulesets import LiveVersion
 
 #: The output of an accrual ruleset that says what an event earns.
@@ -37,6 +37,10 @@ class PointsRefused(Unprocessable):
     """The rule gave points that cannot be posted."""
 
     code = "points_refused"
+
+
+#: What ``decide`` raises when the version has no answer.
+Refused = InputRefused | DecisionRefused | PointsRefused
 
 
 class Decision(NamedTuple):
@@ -64,7 +68,10 @@ def _of_attributes(name: str) -> _Source:
 
 #: Where each fact of ``rules.facts.ACCRUAL`` comes from.
 SOURCES: Final[Mapping[str, _Source]] = {
-    **{name: _of_event(name) for name in ("event_type", "quantity", "unit", "amount", "currency", "pay_period")},
+    **{
+        name: _of_event(name)
+        for name in ("event_type", "quantity", "unit", "amount", "currency", "pay_period", "category")
+    },
     **{name: _of_member(name) for name in ("status", "hire_date", "term_date", "country")},
     "job_code": lambda event, member: event["job_code_override"] or member.job_code,
     **{
@@ -75,8 +82,8 @@ SOURCES: Final[Mapping[str, _Source]] = {
 
 #: What is kept of an event besides the rule's inputs; the columns of its row have the rest.
 _KEPT: Final = (
-    "employee_id", "quantity", "unit", "amount", "currency", "pay_period", "job_code_override", "reference",
-    "description",
+    "employee_id", "quantity", "unit", "amount", "currency", "pay_period", "job_code_override", "category",
+    "reference", "description",
 )  # fmt: skip
 
 
@@ -107,8 +114,8 @@ class _Way:
 
     sources: tuple[tuple[str, _Source], ...]
     kept: tuple[str, ...]
-    #: Name -> kind of period.
-    aggregates: tuple[tuple[str, str], ...]
+    #: Name -> period.
+    aggregates: tuple[tuple[str, Span], ...]
     code_tables: tuple[str, ...]
 
 
@@ -136,6 +143,17 @@ class Bench:
         return known.on(day)
 
 
+class Answer(NamedTuple):
+    """What a version says of one event, and what it read to say so besides the inputs.
+
+    ``points_minor`` is None where the rule does not apply; ``lookups`` is table -> code -> value, None for a miss.
+    """
+
+    points_minor: int | None
+    aggregates: Mapping[str, Value]
+    lookups: Mapping[str, Mapping[str, str | None]]
+
+
 def decide(bench: Bench, question: Question) -> Decision:
     """Let the rule in force decide one event; the aggregates see what the batch accepted before.
 
@@ -143,46 +161,73 @@ def decide(bench: Bench, question: Question) -> Decision:
     """
     _, event, program, member, account_id, version = question
     way = bench.way(version)
-    compiled = version.compiled
-    inputs = compiled.read({name: source(event, member) for name, source in way.sources})
-    day = event["event_date"]
-    proof = ['{"inputs":', _object(inputs)]
-    given: dict[str, Value] = inputs
-    if way.aggregates:
-        totals = bench.totals
-        sums: dict[str, Value] = {
-            name: Decimal(totals.of(account_id, period, day)).scaleb(-program.scale, _EXACT)
-            for name, period in way.aggregates
-        }
-        proof += ',"aggregates":', _object(sums)
-        given = {**inputs, **sums}
-    tables: Mapping[str, _Recording] = {}
-    if way.code_tables:
-        entries = bench.code_tables(way.code_tables, day)
-        tables = {name: _Recording(entries.get(name, {})) for name in way.code_tables}
-    outputs = compiled.decide(given, as_of=day, code_tables=tables)
-    if tables:
-        proof += ',"lookups":', _object({name: recording.asked for name, recording in tables.items()})
+    inputs = version.compiled.read({name: source(event, member) for name, source in way.sources})
+    found = answer(bench, version, inputs, account_id=account_id, day=event["event_date"], scale=program.scale)
     said = {
         name: value
         for name in way.kept
         if (value := event[name]) is not None  # type: ignore[literal-required]  # the names are NewAccrual's
     }
+    return Decision(found.points_minor, facts_text(inputs, found, said))
+
+
+def answer(
+    bench: Bench, version: LiveVersion, inputs: dict[str, Value], *, account_id: bytes, day: date, scale: int
+) -> Answer:
+    """What the version says of typed inputs, with the bench's sums and code tables. Raises as ``decide`` does."""
+    way = bench.way(version)
+    given: dict[str, Value] = inputs
+    sums: dict[str, Value] = {}
+    if way.aggregates:
+        sums = aggregates(bench, version, account_id=account_id, day=day, scale=scale)
+        given = {**inputs, **sums}
+    tables: Mapping[str, _Recording] = {}
+    if way.code_tables:
+        entries = bench.code_tables(way.code_tables, day)
+        tables = {name: _Recording(entries.get(name, {})) for name in way.code_tables}
+    outputs = version.compiled.decide(given, as_of=day, code_tables=tables)
+    points = None if outputs is None else to_minor(outputs[POINTS], scale)
+    return Answer(points, sums, {name: recording.asked for name, recording in tables.items()} if tables else {})
+
+
+def aggregates(bench: Bench, version: LiveVersion, *, account_id: bytes, day: date, scale: int) -> dict[str, Value]:
+    """The sums that the version reads of an account around a day, at the program's scale."""
+    totals = bench.totals
+    return {
+        name: Decimal(totals.of(account_id, span, day)).scaleb(-scale, _EXACT)
+        for name, span in bench.way(version).aggregates
+    }
+
+
+def facts_text(inputs: Mapping[str, Value], found: Answer, said: Mapping[str, object]) -> str:
+    """The facts of a decision as they are kept: see ``Decision``."""
+    proof = ['{"inputs":', _object(inputs)]
+    if found.aggregates:
+        proof += ',"aggregates":', _object(found.aggregates)
+    if found.lookups:
+        proof += ',"lookups":', _object(found.lookups)
     proof += ',"event":', _object(said), "}"
-    points = None if outputs is None else to_minor(outputs[POINTS], program.scale)
-    return Decision(points, "".join(proof))
+    return "".join(proof)
 
 
-def refused(question: Question, refusal: InputRefused | DecisionRefused | PointsRefused) -> Recorded:
+def refused(question: Question, refusal: Refused) -> Recorded:
     """The outcome of an event for which the rule has no answer, naming the first input or output that failed."""
-    event_id = question.event["event_id"]
-    rule = question.version.ruleset_code
+    code, column, message = reason(question.version, refusal)
+    told = rejected(question.event["event_id"], code, column, message)
+    if not isinstance(refusal, DecisionRefused):
+        return told
+    return told._replace(unmapped=Unmapped.of(refusal, question.event["event_date"]))
+
+
+def reason(version: LiveVersion, refusal: Refused) -> tuple[str, str | None, str]:
+    """Code, place and sentence for an event to which the version has no answer."""
+    rule = version.ruleset_code
     if isinstance(refusal, PointsRefused):
-        return rejected(event_id, refusal.code, None, f"{rule}: {refusal.message}")
+        return refusal.code, None, f"{rule}: {refusal.message}"
     if not refusal.faults:
-        return rejected(event_id, "rule_refused", None, f"{rule}: {refusal.message}")
+        return "rule_refused", None, f"{rule}: {refusal.message}"
     fault = refusal.faults[0]
-    return rejected(event_id, "rule_refused", fault.pointer, f"{rule}: {fault.message}")
+    return "rule_refused", fault.pointer, f"{rule}: {fault.message}"
 
 
 def to_minor(points: Value, scale: int) -> int:
@@ -243,7 +288,7 @@ def _way(version: LiveVersion) -> _Way:
     return _Way(
         sources=tuple((name, SOURCES[name]) for name in compiled.inputs),
         kept=tuple(name for name in _KEPT if name not in compiled.inputs),
-        aggregates=tuple((name, aggregate.period) for name, aggregate in compiled.aggregates.items()),
+        aggregates=tuple((name, Span.of(aggregate)) for name, aggregate in compiled.aggregates.items()),
         code_tables=tuple(sorted(compiled.code_tables)),
     )
 

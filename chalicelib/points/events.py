@@ -7,11 +7,14 @@ from json.encoder import encode_basestring_ascii as _quoted
 from typing import Literal, NamedTuple, Protocol, TypedDict
 
 from chalicelib.language.rounding import plain
+from chalicelib.rules.code_tables import Unmapped
 
 #: The longest event id that the hub keeps.
 EVENT_ID_LENGTH_MAX = 100
 #: The longest event type that the hub keeps.
 EVENT_TYPE_LENGTH_MAX = 20
+#: The longest category that the hub keeps.
+CATEGORY_LENGTH_MAX = 64
 #: The largest quantity of one event, and decimals that count.
 QUANTITY_MAX = Decimal(10) ** 12
 QUANTITY_SCALE = 6
@@ -40,6 +43,7 @@ class NewAccrual(TypedDict):
     currency: str | None
     pay_period: str | None
     job_code_override: str | None
+    category: str | None
     reference: str | None
     description: str | None
 
@@ -69,6 +73,8 @@ class Recorded(NamedTuple):
     column: str | None = None
     message: str | None = None
     fixable: bool = False
+    #: The code that a code table lacks, if that is why.
+    unmapped: Unmapped | None = None
 
 
 def rejected(event_id: str, code: str, column: str | None, message: str, *, fixable: bool = False) -> Recorded:
@@ -77,9 +83,12 @@ def rejected(event_id: str, code: str, column: str | None, message: str, *, fixa
 
 
 def content_hash(event: NewAccrual) -> bytes:
-    """SHA-256 of what the event says, as a JSON list. Numbers count by value: 8, 8.0 and 8.00 are the same content."""
-    amount = event["amount"]
-    content = (
+    """SHA-256 of what the event says, as a JSON list. Numbers count by value: 8, 8.0 and 8.00 are the same content.
+
+    Without a category the list is one shorter: events that were recorded before there were any keep their hash.
+    """
+    amount, category = event["amount"], event["category"]
+    content: tuple[str | None, ...] = (
         event["program_code"],
         event["employee_id"],
         event["event_type"],
@@ -93,6 +102,8 @@ def content_hash(event: NewAccrual) -> bytes:
         event["reference"],
         event["description"],
     )
+    if category is not None:
+        content = (*content, category)
     # As JSONEncoder would write it, in a quarter of its time.
     listed = ",".join(["null" if text is None else _quoted(text) for text in content])
     return sha256(f"[{listed}]".encode()).digest()

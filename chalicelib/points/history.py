@@ -66,7 +66,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which events a list shows; None filters nothing. ``file_id`` is the file that brought them."""
+    """Which events a list shows; None filters nothing. ``file_id`` is the file that brought them.
+
+    ``since_day`` is the first date of events that are wanted.
+    """
 
     partner_id: bytes | None = None
     member_id: bytes | None = None
@@ -74,6 +77,7 @@ class EventFilter:
     file_id: bytes | None = None
     version_id: bytes | None = None
     outcome: str | None = None
+    since_day: date | None = None
 
 
 _EVENTS = select(
@@ -128,6 +132,8 @@ def events(db: Connection, wanted: EventFilter, *, before_seq: int | None, limit
         conditions.append(accrual_event.c.ruleset_version_id == wanted.version_id)
     if wanted.outcome is not None:
         conditions.append(accrual_event.c.outcome == wanted.outcome)
+    if wanted.since_day is not None:
+        conditions.append(accrual_event.c.event_date >= wanted.since_day)
     if before_seq is not None:
         conditions.append(accrual_event.c.seq < before_seq)
     query = _EVENTS.where(*conditions).order_by(accrual_event.c.seq.desc()).limit(limit)

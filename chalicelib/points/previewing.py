@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from chalicelib.errors import Unprocessable
 from chalicelib.language import DecisionRefused, InputRefused
 from chalicelib.points import aggregates, deciding, screening
+from chalicelib.points.aggregates import Span
 from chalicelib.points.deciding import Bench, PointsRefused, Proof
 from chalicelib.points.events import Earner, NewAccrual, Recorded
 from chalicelib.rules.rulesets import LiveVersion
@@ -47,8 +48,8 @@ def preview(
             f"The program {program.code} is decided by {program.ruleset_code}, not by {decider.ruleset_code}.",
             code="version_of_other_ruleset",
         )
-    periods = sorted({aggregate.period for aggregate in decider.compiled.aggregates.values()})
-    totals = aggregates.read(db, [(question.account_id, event["event_date"])], periods)
+    spans = sorted({Span.of(aggregate) for aggregate in decider.compiled.aggregates.values()})
+    totals = aggregates.read(db, [(question.account_id, event["event_date"])], spans)
     event_id = event["event_id"]
     try:
         points_minor, facts = deciding.decide(Bench(db, totals), question)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -12,6 +13,7 @@ from chalicelib.partners.members import MemberRef
 from chalicelib.partners.programs import Program
 from chalicelib.points import standing
 from chalicelib.points.events import (
+    CATEGORY_LENGTH_MAX,
     EVENT_ID_LENGTH_MAX,
     EVENT_TYPE_LENGTH_MAX,
     QUANTITY_MAX,
@@ -59,7 +61,15 @@ def malformed(event: NewAccrual) -> Recorded | None:
     if not 0 < len(event["event_type"]) <= EVENT_TYPE_LENGTH_MAX:
         message = f"The event type must have 1 to {EVENT_TYPE_LENGTH_MAX} characters."
         return rejected(event_id, "event_type_length", "event_type", message)
-    quantity = event["quantity"]
+    category = event["category"]
+    if category is not None and len(category) > CATEGORY_LENGTH_MAX:
+        message = f"The category must have at most {CATEGORY_LENGTH_MAX} characters."
+        return rejected(event_id, "category_length", "category", message)
+    return _unusable(event_id, event["quantity"])
+
+
+def _unusable(event_id: str, quantity: Decimal) -> Recorded | None:
+    """The refusal of a quantity that no event may have."""
     if quantity < 0:
         message = "A negative quantity corrects an earlier event, which the hub does not support yet."
         return rejected(event_id, "negative_quantity_not_supported", "quantity", message)

@@ -45,6 +45,8 @@ class Activated:
     activated_at: datetime
     activated_by: str
     approved_by: str | None
+    #: A rollback: the version that it took back.
+    withdraws_number: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,14 @@ def history(db: Connection, code: str) -> History:
     return History(
         versions=tuple(versions),
         activations=tuple(
-            Activated(numbers[row.version_id], row.effective_from, row.activated_at, row.activated_by, row.approved_by)
+            Activated(
+                numbers[row.version_id],
+                row.effective_from,
+                row.activated_at,
+                row.activated_by,
+                row.approved_by,
+                None if row.withdraws_id is None else numbers[row.withdraws_id],
+            )
             for row in rows
         ),
         decides=tuple((start, numbers[version_id]) for start, version_id in steps),

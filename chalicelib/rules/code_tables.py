@@ -2,46 +2,58 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, or_, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Broken, Conflict, UnknownReference
+from chalicelib.language import DecisionRefused
 from chalicelib.language.bounds import LIST_LENGTH_MAX
 from chalicelib.language.faults import Report, at, shown
-from chalicelib.rules import canonical
+from chalicelib.rules.code_table_content import (
+    ALWAYS,
+    CODE_LENGTH_MAX,
+    DESCRIPTION_LENGTH_MAX,
+    VALUE_LENGTH_MAX,
+    Content,
+    Entry,
+    content_hash,
+    in_order,
+    locked,
+    of_row,
+)
 from chalicelib.rules.envelopes import Envelope, day, envelope
 from chalicelib.rules.models import code_table, code_table_entry
 from chalicelib.storage import bulk
-from chalicelib.storage.ids import new_id, new_ids
+from chalicelib.storage.ids import new_id
+
+__all__ = ["ALWAYS", "KIND", "DatedTables", "Entry", "Unmapped", "apply", "check", "dated", "foreign", "resolve"]
 
 KIND = "code_table"
-#: The first day of an entry that names none.
-ALWAYS = date(1900, 1, 1)
 #: What the hash of a table's content is before its first entries are written, in the same transaction.
 _NO_CONTENT = bytes(32)
-_CODE_LENGTH_MAX = 100
-_VALUE_LENGTH_MAX = 200
-_DESCRIPTION_LENGTH_MAX = 500
 _FIELDS = ("code", "value", "description", "effective_from", "effective_to")
 _KEYS = ("$schema", "id", "kind", "partner", "owner", "why", "entries")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One translation and the days on which it holds, both inclusive; ``effective_to`` None is for ever."""
+class Unmapped(NamedTuple):
+    """A code that a record looked up in vain, and the day of which it asked."""
 
+    table: str
     code: str
-    effective_from: date
-    effective_to: date | None
-    value: str
-    description: str | None
+    on: date
+
+    @classmethod
+    def of(cls, refusal: DecisionRefused, day: date) -> "Unmapped | None":
+        """The first look-up that keeps a record from an answer; None for other reasons, and for personal codes."""
+        found = next((fault.lookup for fault in refusal.faults if fault.lookup is not None), None)
+        # What is longer than any entry's code can never be mapped.
+        return None if found is None or len(found[1]) > CODE_LENGTH_MAX else cls(*found, day)
 
 
 class DatedTables:
@@ -59,11 +71,7 @@ class DatedTables:
         stretch = bisect_right(self._changes, day)
         if stretch not in self._known:
             self._known[stretch] = {
-                code: {
-                    entry.code: entry.value
-                    for entry in entries
-                    if entry.effective_from <= day and (entry.effective_to is None or day <= entry.effective_to)
-                }
+                code: {entry.code: entry.value for entry in entries if entry.holds(day)}
                 for code, entries in self._tables.items()
             }
         return self._known[stretch]
@@ -83,7 +91,7 @@ def check(document: Mapping[str, Any]) -> tuple[Envelope, list[Entry]]:
         report.add("/entries", "bad_entries", "a code table has entries", expected=expected, found=shown(listed))
     else:
         read = (_entry(written, at("/entries", number), report) for number, written in enumerate(listed))
-        entries = sorted(filter(None, read), key=lambda entry: (entry.code, entry.effective_from))
+        entries = sorted(filter(None, read), key=in_order)
         _examine_overlaps(entries, report)
     report.refuse_if_any()
     return opened, entries
@@ -99,8 +107,7 @@ def apply(
     """
     opened, entries = check(document)
     opened.require_owner(partner_id)
-    content_hash = _hash(opened, entries)
-    table = _locked(db, opened.code)
+    table = locked(db, opened.code)
     if table is None:
         row = {
             "id": new_id(),
@@ -112,26 +119,24 @@ def apply(
             "changed_at": now,
         }
         bulk.insert_new(db, code_table, [row], key=["code"])
-        table = _locked(db, opened.code)
+        table = locked(db, opened.code)
     if table is None:
         raise Broken(f"Code table {opened.code!r} vanished while it was locked.")
     if table.partner_id != partner_id:
         raise Conflict(f"Code table {opened.code!r} belongs to another owner.", code="other_owner")
-    if table.content_hash == content_hash:
+    said = content_hash(opened.code, opened.owner, entries)
+    if table.content_hash == said:
         return False
-    counts = _replace(db, table.id, entries, now=now)
-    db.execute(
-        update(code_table)
-        .where(code_table.c.id == table.id)
-        .values(owner=opened.owner, content_hash=content_hash, changed_at=now)
-    )
+    content = Content(db, table)
+    content.replace_all(entries)
+    counts = content.write(db, owner=opened.owner, now=now)
     audit.record(
         db,
         caller=caller,
         action="code_table.applied",
         subject=opened.code,
         partner_id=partner_id,
-        after={"content_hash": content_hash, "entries": len(entries), **counts},
+        after={"content_hash": said, "entries": len(entries), **counts},
         now=now,
     )
     return True
@@ -160,8 +165,7 @@ def dated(db: Connection, codes: Iterable[str], *, known_at: datetime | None = N
         return DatedTables(tables)
     rows = db.execute(_NOW if known_at is None else _THEN, {"codes": wanted, "known_at": known_at})
     for row in rows:
-        entry = Entry(row.entry_code, row.effective_from, row.effective_to, row.value, row.description)
-        tables.setdefault(row.table_code, []).append(entry)
+        tables.setdefault(row.table_code, []).append(of_row(row))
     for code in wanted:
         if code not in tables and known_at is None:
             raise UnknownReference(f"There is no code table {code!r}.", code="unknown_code_table")
@@ -192,10 +196,6 @@ def foreign(db: Connection, codes: Iterable[str], partner_id: bytes | None) -> l
     return [code for code in wanted if code not in usable]
 
 
-def _locked(db: Connection, code: str) -> Row[Any] | None:
-    return db.execute(select(code_table).where(code_table.c.code == code).with_for_update()).first()
-
-
 def _entry(written: object, pointer: str, report: Report) -> Entry | None:
     if not isinstance(written, Mapping):
         report.add(
@@ -206,11 +206,11 @@ def _entry(written: object, pointer: str, report: Report) -> Entry | None:
         if name not in _FIELDS:
             report.unknown(at(pointer, name), "field", name, _FIELDS)
     faults = len(report.faults)
-    code = _text(written, "code", pointer, _CODE_LENGTH_MAX, report)
-    value = _text(written, "value", pointer, _VALUE_LENGTH_MAX, report)
+    code = _text(written, "code", pointer, CODE_LENGTH_MAX, report)
+    value = _text(written, "value", pointer, VALUE_LENGTH_MAX, report)
     description = written.get("description")
     if description is not None:
-        description = _text(written, "description", pointer, _DESCRIPTION_LENGTH_MAX, report)
+        description = _text(written, "description", pointer, DESCRIPTION_LENGTH_MAX, report)
     first = day(written.get("effective_from"), at(pointer, "effective_from"), report) or ALWAYS
     last = day(written.get("effective_to"), at(pointer, "effective_to"), report)
     if first < ALWAYS:
@@ -246,52 +246,3 @@ def _examine_overlaps(entries: Sequence[Entry], report: Report) -> None:
                 found=f"{shown(earlier.value)} and {shown(later.value)}",
                 suggestion="end the earlier one by `effective_to`",
             )
-
-
-def _hash(opened: Envelope, entries: Sequence[Entry]) -> bytes:
-    rows = [
-        [
-            entry.code,
-            entry.effective_from.isoformat(),
-            entry.effective_to.isoformat() if entry.effective_to else None,
-            entry.value,
-            entry.description,
-        ]
-        for entry in entries
-    ]
-    return canonical.digest(canonical.text([opened.code, opened.owner, rows]))
-
-
-def _replace(db: Connection, table_id: bytes, entries: Sequence[Entry], *, now: datetime) -> dict[str, int]:
-    """Supersede the entries that are not wanted any more and record the new ones; how many of each."""
-    current = {
-        Entry(row.entry_code, row.effective_from, row.effective_to, row.value, row.description): row.id
-        for row in db.execute(
-            select(code_table_entry).where(
-                code_table_entry.c.table_id == table_id, code_table_entry.c.superseded_at.is_(None)
-            )
-        )
-    }
-    gone = sorted(identity for entry, identity in current.items() if entry not in set(entries))
-    new = [entry for entry in entries if entry not in current]
-    for chunk in bulk.in_chunks(gone):
-        db.execute(update(code_table_entry).where(code_table_entry.c.id.in_(chunk)).values(superseded_at=now))
-    if new:
-        db.execute(
-            insert(code_table_entry),
-            [
-                {
-                    "id": identity,
-                    "table_id": table_id,
-                    "entry_code": entry.code,
-                    "value": entry.value,
-                    "description": entry.description,
-                    "effective_from": entry.effective_from,
-                    "effective_to": entry.effective_to,
-                    "recorded_at": now,
-                    "superseded_at": None,
-                }
-                for identity, entry in zip(new_ids(len(new)), new, strict=True)
-            ],
-        )
-    return {"added": len(new), "superseded": len(gone)}

@@ -10,7 +10,7 @@ from chalicelib.rules import facts, layouts, targets
 from chalicelib.rules.envelopes import Envelope, envelope, text
 from chalicelib.rules.versions import LiveVersion
 
-KINDS = ("accrual", "enrolment", "layout", "mapping", "validation")
+KINDS = ("accrual", "eligibility", "enrolment", "layout", "mapping", "routing", "validation")
 _POINTS_SCALE_MAX = 6
 
 
@@ -28,9 +28,27 @@ def check(document: Mapping[str, Any]) -> Checked:
     Needs no database, so an editor or a dry run can call it. Raises RuleRefused naming every fault
     with its JSON Pointer.
     """
+    opened, rule = _read(document)
+    if opened.kind != "layout":
+        report = Report()
+        _examine_cases(rule.run_cases(), report)
+        report.refuse_if_any()
+    return Checked(opened, rule.code_tables)
+
+
+def read(document: Mapping[str, Any]) -> Checked:
+    """Check what a draft must be: form, types and known facts. Its cases may still be red, or not written yet.
+
+    Raises RuleRefused as ``check`` does.
+    """
+    opened, rule = _read(document)
+    return Checked(opened, rule.code_tables)
+
+
+def _read(document: Mapping[str, Any]) -> tuple[Envelope, Compiled]:
     opened = envelope(document, kinds=KINDS)
     if opened.kind == "layout":
-        return Checked(opened, layouts.parse(document).compiled.code_tables)
+        return opened, layouts.parse(document).compiled
     rule = compile_ruleset(document)
     report = Report()
     if opened.kind == "accrual":
@@ -41,9 +59,7 @@ def check(document: Mapping[str, Any]) -> Checked:
     elif opened.kind == "mapping":
         _examine_mapping(document, rule, report)
     report.refuse_if_any()
-    _examine_cases(rule.run_cases(), report)
-    report.refuse_if_any()
-    return Checked(opened, rule.code_tables)
+    return opened, rule
 
 
 def compiled(version: LiveVersion) -> Compiled:

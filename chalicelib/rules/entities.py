@@ -1,4 +1,4 @@
-"""The canonical fields of what files bring in: a roster row (I1) and an accrual (I2).
+"""The canonical fields of what files bring in: a roster row (I1), an accrual (I2), an entry of a code table (I16).
 
 A layout says how each field comes from a partner's columns; the rooms above take rows of exactly these fields.
 """
@@ -74,9 +74,25 @@ ACCRUAL: Mapping[str, EntityField] = MappingProxyType(
         "currency": _TEXT,
         "pay_period": _TEXT,
         "job_code_override": _TEXT,
+        "category": _TEXT,
         "reference": _TEXT,
         "description": _TEXT,
     }
 )
 
-ENTITIES: Mapping[str, Mapping[str, EntityField]] = MappingProxyType({"roster": ROSTER, "accrual": ACCRUAL})
+#: I16: what one code of one of the partner's tables means from one day to another.
+CODE_TABLE: Mapping[str, EntityField] = MappingProxyType(
+    {
+        "table": _KEY,
+        "code": _KEY,
+        "value": _KEY,
+        "description": _TEXT,
+        "active": EntityField("enum", nullable=False, values=("true", "false")),
+        "effective_from": _DUE_DAY,
+        "effective_to": _DAY,
+    }
+)
+
+ENTITIES: Mapping[str, Mapping[str, EntityField]] = MappingProxyType(
+    {"roster": ROSTER, "accrual": ACCRUAL, "code_table": CODE_TABLE}
+)

@@ -9,11 +9,12 @@ from typing import Any
 from chalicelib.errors import InvalidInput
 from chalicelib.language.bounds import examine as examine_bounds
 from chalicelib.language.faults import Report, at, shown
+from chalicelib.language.reading import DATE_TEXT
 
-_CODE_LENGTH_MAX = 100
-_OWNER_LENGTH_MAX = 100
-_WHY_LENGTH_MAX = 2000
-_CODE = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*")
+CODE_LENGTH_MAX = 100
+OWNER_LENGTH_MAX = 100
+WHY_LENGTH_MAX = 2000
+CODE = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,13 @@ def envelope(document: Mapping[str, Any], *, kinds: Sequence[str]) -> Envelope:
     report = Report()
     examine_bounds(document, "", report)
     report.refuse_if_any()
-    code = text(document, "id", report, length_max=_CODE_LENGTH_MAX)
+    code = text(document, "id", report, length_max=CODE_LENGTH_MAX)
     kind = text(document, "kind", report)
     if kind and kind not in kinds:
         report.unknown("/kind", "kind", kind, kinds)
-    owner = text(document, "owner", report, length_max=_OWNER_LENGTH_MAX)
+    owner = text(document, "owner", report, length_max=OWNER_LENGTH_MAX)
     text(document, "why", report)
-    if code and not _CODE.fullmatch(code):
+    if code and not CODE.fullmatch(code):
         expected = "lower-case letters, digits, - and _, in parts joined by dots"
         report.add("/id", "bad_id", f"an id is {expected}", expected=expected, found=code)
     partner = document.get("partner")
@@ -63,7 +64,7 @@ def envelope(document: Mapping[str, Any], *, kinds: Sequence[str]) -> Envelope:
     return Envelope(code, kind, owner, partner, first, last)
 
 
-def text(document: Mapping[str, Any], name: str, report: Report, *, length_max: int = _WHY_LENGTH_MAX) -> str:
+def text(document: Mapping[str, Any], name: str, report: Report, *, length_max: int = WHY_LENGTH_MAX) -> str:
     """The text under a key of the document; its absence is reported, and gives an empty text."""
     value = document.get(name)
     if isinstance(value, str) and 0 < len(value.strip()) <= len(value) <= length_max:
@@ -97,8 +98,8 @@ def day(value: object, pointer: str, report: Report) -> date | None:
     if value is None:
         return None
     try:
-        # The basic format 20261001 is ISO as well, but not what is asked for here.
-        return date.fromisoformat(value) if isinstance(value, str) and "-" in value else _no_date(value)
+        # 20261001 and 2026-W40-4 are ISO dates as well, but not what is asked for here.
+        return date.fromisoformat(value) if isinstance(value, str) and DATE_TEXT.fullmatch(value) else _no_date(value)
     except ValueError:
         report.add(pointer, "bad_date", "this is no date", expected="YYYY-MM-DD or null", found=shown(value))
         return None

@@ -63,6 +63,7 @@ ACCRUAL: Mapping[str, Fact] = {
             ("amount", "Money that the event is about."),
             ("currency", "ISO 4217 code of `amount`."),
             ("pay_period", "The partner's name of the pay period."),
+            ("category", "The partner's own kind of it: what was bought, which campaign."),
         )
     },
     **MEMBER,

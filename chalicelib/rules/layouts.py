@@ -20,6 +20,8 @@ from chalicelib.web.wording import sentence
 #: Encodings whose line feed is one byte and never part of another character: rows can be addressed by bytes.
 Encoding = Literal["utf-8", "cp1252", "iso-8859-1", "iso-8859-15", "ascii"]
 
+#: The field that says whom a row is about.
+_WHOSE = "employee_id"
 _ENVELOPE = frozenset({"$schema", "id", "kind", "owner", "why", "partner", "effective"})
 
 
@@ -88,7 +90,7 @@ class LayoutDocument(_Part):
     name: Annotated[
         str, Written("[a-z0-9][a-z0-9_-]{0,63}", "A name has up to 64 small letters, digits, hyphens and underscores.")
     ]
-    entity: Literal["roster", "accrual"]
+    entity: Literal["roster", "accrual", "code_table"]
     rank: Annotated[int, Field(ge=0, le=1000)]
     mode: Literal["delta", "snapshot"] = "delta"
     terminate_share_max: Annotated[Decimal | None, Field(strict=False, ge=0, le=1)] = None
@@ -106,14 +108,14 @@ class LayoutDocument(_Part):
 class Layout:
     """A layout ready to read files. ``partner`` None: shared. ``headers`` maps short column names to the sender's.
 
-    ``identity`` computes ``employee_id`` alone, for rows that are refused as a whole.
+    ``identity`` computes ``employee_id`` alone, for rows that are refused as a whole; None where rows are of nobody.
     """
 
     code: str
     partner: str | None
     spec: LayoutDocument
     compiled: Compiled
-    identity: Compiled
+    identity: Compiled | None
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -141,12 +143,10 @@ def parse(document: Mapping[str, Any]) -> Layout:
     )
     _examine_personal(spec, compiled, report)
     report.refuse_if_any()
-    identity = compile_fields(
-        columns,
-        {"employee_id": _output(ENTITIES[spec.entity]["employee_id"], spec.fields["employee_id"])},
-        let=spec.let,
-        tables=spec.tables,
-    )
+    identity = None
+    if _WHOSE in spec.fields:
+        whose = _output(ENTITIES[spec.entity][_WHOSE], spec.fields[_WHOSE])
+        identity = compile_fields(columns, {_WHOSE: whose}, let=spec.let, tables=spec.tables)
     return Layout(code=code, partner=partner, spec=spec, compiled=compiled, identity=identity)
 
 

@@ -1,4 +1,4 @@
-"""Tables of the rules room: rulesets, immutable versions, dated activations, code tables."""
+"""Tables of the rules room: rulesets, immutable versions, golden cases, approvals, dated activations, code tables."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, UniqueConstraint
 
@@ -32,6 +32,42 @@ ruleset_version = table(
     tenant=False,
 )
 
+#: A golden case: what every version of the ruleset must decide, besides the cases in its own document.
+ruleset_case = table(
+    "ruleset_case",
+    id_column(),
+    Column("ruleset_id", Id, ForeignKey("ruleset.id"), nullable=False),
+    Column("case_id", code(100), nullable=False),
+    Column("partner_id", Id),  # whose record it was made of; None: written by hand
+    Column("accrual_id", Id),  # the record it was made of
+    Column("content", JsonText, nullable=False),
+    Column("content_hash", Digest, nullable=False),
+    Column("created_at", Microseconds, nullable=False),
+    Column("created_by", code(60), nullable=False),
+    Column("changed_at", Microseconds, nullable=False),
+    Column("changed_by", code(60), nullable=False),
+    UniqueConstraint("ruleset_id", "case_id"),
+    tenant=False,
+)
+
+#: A second person's word for one version, bound to what that person saw. Never changed, only added to.
+ruleset_approval = table(
+    "ruleset_approval",
+    id_column(),
+    Column("version_id", Id, ForeignKey("ruleset_version.id"), nullable=False),
+    Column("tests_hash", Digest, nullable=False),  # of the cases and what became of them
+    Column("tables_hash", Digest, nullable=False),  # of the code tables that the version looks up in
+    Column("data_hash", Digest),  # of what the back-test read; None: nothing to back-test on
+    Column("result_hash", Digest),  # of what the back-test gave
+    Column("bound_hash", Digest, nullable=False),  # of the version's content and of all of the above
+    Column("backtest_id", Id),
+    Column("approved_by", code(60), nullable=False),  # usr_…
+    Column("note", String(500)),
+    Column("created_at", Microseconds, nullable=False),
+    Index(None, "version_id", "created_at"),
+    tenant=False,
+)
+
 #: From which event date a version decides, and since when that is known. Never changed, only added to.
 ruleset_activation = table(
     "ruleset_activation",
@@ -42,6 +78,7 @@ ruleset_activation = table(
     Column("activated_at", Microseconds, nullable=False),
     Column("activated_by", code(60), nullable=False),
     Column("approved_by", code(60)),
+    Column("withdraws_id", Id),  # a rollback: the version that was taken back
     UniqueConstraint("ruleset_id", "effective_from", "activated_at"),
     tenant=False,
 )
@@ -73,4 +110,17 @@ code_table_entry = table(
     Column("superseded_at", Microseconds),
     Index(None, "table_id", "entry_code"),
     tenant=False,
+)
+
+#: What one accepted row of a partner's file of entries did. Never changed, only added to.
+code_table_change = table(
+    "code_table_change",
+    Column("file_id", Id, primary_key=True),
+    Column("row_no", Integer, primary_key=True, autoincrement=False),
+    Column("partner_id", Id, nullable=False),
+    Column("table_id", Id, ForeignKey("code_table.id"), nullable=False),
+    Column("entry_code", code(100), nullable=False),
+    Column("effective_from", Day, nullable=False),
+    Column("effect", code(8), nullable=False),  # set | ended
+    Column("recorded_at", Microseconds, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""Trying a stored version on one record or on its own cases: read-only, with the whole trace."""
+"""Trying a stored version on one record: read-only, with the whole trace."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from typing import Any, Literal
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import Fault, InvalidInput
-from chalicelib.language import CaseResult, Compiled, DecisionRefused, InputRefused, Value
-from chalicelib.language.faults import RuleFault, RuleRefused, at
+from chalicelib.language import CodeTables, Compiled, DecisionRefused, InputRefused, Value
+from chalicelib.language.faults import at
 from chalicelib.rules import code_tables, documents
 from chalicelib.rules.versions import LiveVersion
 
@@ -25,14 +25,6 @@ class Simulated:
     trace: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Validated:
-    """Whether a version is right by today's checks, with every fault and the result of each of its cases."""
-
-    faults: tuple[RuleFault, ...]
-    cases: tuple[CaseResult, ...]
-
-
 def simulate(
     db: Connection,
     tried: LiveVersion,
@@ -40,9 +32,11 @@ def simulate(
     *,
     as_of: date,
     aggregates: Mapping[str, Decimal],
+    known: CodeTables | None = None,
 ) -> Simulated:
-    """Let a version decide one record on a day, with today's code tables; nothing is written.
+    """Let a version decide one record on a day; nothing is written.
 
+    ``known``: the code tables to look up in, instead of those in force on that day as they are known now.
     An aggregate that is declared and not given is zero. A record that does not have the declared inputs, or that the
     rule has no answer for, is ``refused`` with its faults. Raises InvalidInput for an aggregate that is not declared.
     """
@@ -53,43 +47,13 @@ def simulate(
     except InputRefused as refused:
         return Simulated("refused", None, refused.faults, {})
     facts |= summed
-    tables = code_tables.resolve(db, compiled.code_tables, on=as_of)
+    tables = code_tables.resolve(db, compiled.code_tables, on=as_of) if known is None else known
     trace = compiled.explain(facts, as_of=as_of, code_tables=tables)
     try:
         outputs = compiled.decide(facts, as_of=as_of, code_tables=tables)
     except DecisionRefused:
         return Simulated("refused", None, compiled.faults(facts, as_of=as_of, code_tables=tables), trace)
     return Simulated("not_applicable" if outputs is None else "decided", outputs, (), trace)
-
-
-def validate(db: Connection, tried: LiveVersion) -> Validated:
-    """Check a stored version again: form, types, facts, code tables and cases, as if it were saved now."""
-    try:
-        checked = documents.check(tried.document)
-    except RuleRefused as refused:
-        faults = refused.faults
-    else:
-        faults = tuple(
-            RuleFault(
-                "",
-                "unknown_code_table",
-                f"there is no code table `{table}` that this rule's owner may use",
-                expected="a code table of the owner, or a shared one",
-                found=table,
-            )
-            for table in code_tables.foreign(db, checked.code_tables, tried.partner_id)
-        )
-    return Validated(faults, _cases(tried))
-
-
-def _cases(tried: LiveVersion) -> tuple[CaseResult, ...]:
-    if tried.kind == "layout":
-        return ()
-    try:
-        return tuple(tried.compiled.run_cases())
-    except RuleRefused:
-        # What does not compile any more has no results; the faults say why.
-        return ()
 
 
 def _aggregates(compiled: Compiled, given: Mapping[str, Decimal]) -> dict[str, Value]:

@@ -62,15 +62,16 @@ class Timeline:
 
     def __init__(self, code: str, steps: Sequence[tuple[date, LiveVersion]]) -> None:
         self.code = code
+        #: The first day of each stretch and what decides in it.
+        self.steps = tuple(steps)
         self._starts = [start for start, _ in steps]
-        self._versions = [version for _, version in steps]
 
     def on(self, day: date) -> LiveVersion | None:
         """The version that decides an event of this day; None before the first and after a version's last day."""
         index = bisect_right(self._starts, day)
         if index == 0:
             return None
-        version = self._versions[index - 1]
+        version = self.steps[index - 1][1]
         return None if version.effective_to is not None and day > version.effective_to else version
 
 
@@ -126,9 +127,9 @@ def deciding(activations: Iterable[tuple[date, datetime, bytes]]) -> list[tuple[
     for start, activated_at, version_id in sorted(activations):
         if latest is None or activated_at > latest:
             latest = activated_at
+            if steps and steps[-1][0] == start:
+                steps.pop()
             if not steps or steps[-1][1] != version_id:
-                if steps and steps[-1][0] == start:
-                    steps.pop()
                 steps.append((start, version_id))
     return steps
 
@@ -147,6 +148,19 @@ def by_number(db: Connection, code: str, number: int) -> LiveVersion:
     if row is None:
         raise unknown(code, number)
     return _kept(row)
+
+
+def locked(db: Connection, code: str) -> Row[Any] | None:
+    """The row of a ruleset, locked: whoever changes what it decides, or what it is held to, takes turns here."""
+    return db.execute(select(ruleset).where(ruleset.c.code == code).with_for_update()).first()
+
+
+def require_locked(db: Connection, code: str) -> Row[Any]:
+    """The locked row of a ruleset that there is. Raises NotFound."""
+    found = locked(db, code)
+    if found is None:
+        raise NotFound(f"There is no ruleset {code!r}.")
+    return found
 
 
 def unknown(code: str, number: int) -> NotFound:

@@ -18,6 +18,12 @@ FileId = Annotated[str, Field(description="A file's id; `GET /v1/files` finds it
 LayoutId = Annotated[str, Field(description="The code of a layout's ruleset.", examples=["aurora-air.timesheet"])]
 RulesetId = Annotated[str, Field(description="A ruleset's code.", examples=["aurora-air.accrual"])]
 VersionNumber = Annotated[int, Field(description="The number of a version: 1, 2, 3, …", examples=[1])]
+CaseId = Annotated[str, Field(description="The id of a golden case.", examples=["five-years-and-a-half-hour"])]
+CodeTableCode = Annotated[str, Field(description="A code table's code.", examples=["aurora-air.event-type"])]
+EntryCode = Annotated[
+    str, Field(description="The code that the table translates, percent-encoded.", examples=["Regular"])
+]
+BacktestId = Annotated[str, Field(description="A back-test's id.", examples=[f"bkt_{_ID}"])]
 DeliveryId = Annotated[str, Field(description="A delivery's id.", examples=[f"dlv_{_ID}"])]
 UserId = Annotated[str, Field(description="A user's id.", examples=[f"usr_{_ID}"])]
 KeyId = Annotated[str, Field(description="A key's id, which is not its text.", examples=[f"key_{_ID}"])]

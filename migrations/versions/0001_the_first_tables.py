@@ -111,6 +111,72 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(batch_op.f("ix_audit_event_subject_seq"), ["subject", "seq"], unique=False)
 
     op.create_table(
+        "backtest_member",
+        sa.Column("backtest_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("then_minor", tables.Big, nullable=False),
+        sa.Column("now_minor", tables.Big, nullable=False),
+        sa.Column("difference_minor", tables.Big, nullable=False),
+        sa.Column("events", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("backtest_id", "account_id", name=op.f("pk_backtest_member")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("backtest_member", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_backtest_member_backtest_id_changed"), ["backtest_id", "changed"], unique=False
+        )
+
+    op.create_table(
+        "backtest_record",
+        sa.Column("backtest_id", tables.Id, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("event_id", sa.String(length=100), nullable=False),
+        sa.Column("event_date", tables.Day, nullable=False),
+        sa.Column("accrual_id", tables.Id, nullable=True),
+        sa.Column("file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("then_minor", tables.Big, nullable=False),
+        sa.Column("now_minor", tables.Big, nullable=False),
+        sa.Column("code", sa.String(length=60), nullable=True),
+        sa.Column("field", sa.String(length=100), nullable=True),
+        sa.Column("message", sa.String(length=500), nullable=True),
+        sa.PrimaryKeyConstraint("backtest_id", "number", name=op.f("pk_backtest_record")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "backtest_row",
+        sa.Column("backtest_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("file_id", tables.Id, nullable=False),
+        sa.Column("row_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("event_id", sa.String(length=100), nullable=False),
+        sa.PrimaryKeyConstraint("backtest_id", "account_id", "file_id", "row_no", name=op.f("pk_backtest_row")),
+        sa.UniqueConstraint("backtest_id", "event_id", name=op.f("uq_backtest_row_backtest_id_event_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "code_table",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("code", sa.String(length=100), nullable=False),
@@ -225,6 +291,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("control_readable", sa.Boolean(), nullable=False),
         sa.Column("raw", tables.Blob, nullable=True),
         sa.Column("rule_version_id", tables.Id, nullable=True),
+        sa.Column("unmapped_table", sa.String(length=100), nullable=True),
+        sa.Column("unmapped_code", sa.String(length=100), nullable=True),
+        sa.Column("unmapped_on", tables.Day, nullable=True),
         sa.Column("retried_for", tables.Id, nullable=True),
         sa.Column("recorded_at", tables.Microseconds(), nullable=False),
         sa.Column("resolved_at", tables.Microseconds(), nullable=True),
@@ -239,6 +308,11 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(
             batch_op.f("ix_file_row_partner_id_code_resolved_at_file_id_row_no"),
             ["partner_id", "code", "resolved_at", "file_id", "row_no"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_file_row_unmapped",
+            ["unmapped_table", "unmapped_code", "unmapped_on", "partner_id", "recorded_at", "file_id", "row_no"],
             unique=False,
         )
 
@@ -618,6 +692,24 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "code_table_change",
+        sa.Column("file_id", tables.Id, nullable=False),
+        sa.Column("row_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("table_id", tables.Id, nullable=False),
+        sa.Column("entry_code", sa.String(length=100), nullable=False),
+        sa.Column("effective_from", tables.Day, nullable=False),
+        sa.Column("effect", sa.String(length=8), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.ForeignKeyConstraint(["table_id"], ["code_table.id"], name=op.f("fk_code_table_change_table_id")),
+        sa.PrimaryKeyConstraint("file_id", "row_no", name=op.f("pk_code_table_change")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "code_table_entry",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("table_id", tables.Id, nullable=False),
@@ -704,6 +796,28 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "ruleset_case",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("ruleset_id", tables.Id, nullable=False),
+        sa.Column("case_id", sa.String(length=100), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=True),
+        sa.Column("accrual_id", tables.Id, nullable=True),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("created_by", sa.String(length=60), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["ruleset_id"], ["ruleset.id"], name=op.f("fk_ruleset_case_ruleset_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset_case")),
+        sa.UniqueConstraint("ruleset_id", "case_id", name=op.f("uq_ruleset_case_ruleset_id_case_id")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "ruleset_version",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("ruleset_id", tables.Id, nullable=False),
@@ -722,6 +836,57 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         mysql_engine="InnoDB",
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "backtest",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("ruleset_id", tables.Id, nullable=False),
+        sa.Column("version_id", tables.Id, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("selection", tables.JsonText, nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("reason_code", sa.String(length=60), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("seq_max", tables.Big, nullable=False),
+        sa.Column("stage", sa.String(length=12), nullable=False),
+        sa.Column("slice_no", sa.Integer(), nullable=False),
+        sa.Column("checkpoint", tables.Id, nullable=True),
+        sa.Column("checkpoint_file", tables.Id, nullable=True),
+        sa.Column("checkpoint_row", sa.Integer(), nullable=True),
+        sa.Column("first_day", tables.Day, nullable=True),
+        sa.Column("last_day", tables.Day, nullable=True),
+        sa.Column("events_total", tables.Big, nullable=True),
+        sa.Column("events_done", tables.Big, nullable=False),
+        sa.Column("summary", tables.JsonText, nullable=True),
+        sa.Column("data_hash", tables.Digest, nullable=True),
+        sa.Column("result_hash", tables.Digest, nullable=True),
+        sa.Column("lease_until", tables.Microseconds(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("started_at", tables.Microseconds(), nullable=True),
+        sa.Column("finished_at", tables.Microseconds(), nullable=True),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.ForeignKeyConstraint(["partner_id"], ["partner.id"], name=op.f("fk_backtest_partner_id")),
+        sa.ForeignKeyConstraint(["ruleset_id"], ["ruleset.id"], name=op.f("fk_backtest_ruleset_id")),
+        sa.ForeignKeyConstraint(["version_id"], ["ruleset_version.id"], name=op.f("fk_backtest_version_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backtest")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("backtest", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_backtest_finished_at_lease_until"), ["finished_at", "lease_until"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_backtest_partner_id_ruleset_id"), ["partner_id", "ruleset_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_backtest_version_id_state"), ["version_id", "state"], unique=False)
+
     op.create_table(
         "enrolment",
         sa.Column("id", tables.Id, nullable=False),
@@ -759,6 +924,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("activated_at", tables.Microseconds(), nullable=False),
         sa.Column("activated_by", sa.String(length=60), nullable=False),
         sa.Column("approved_by", sa.String(length=60), nullable=True),
+        sa.Column("withdraws_id", tables.Id, nullable=True),
         sa.ForeignKeyConstraint(["ruleset_id"], ["ruleset.id"], name=op.f("fk_ruleset_activation_ruleset_id")),
         sa.ForeignKeyConstraint(["version_id"], ["ruleset_version.id"], name=op.f("fk_ruleset_activation_version_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset_activation")),
@@ -774,15 +940,44 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         mysql_engine="InnoDB",
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "ruleset_approval",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("version_id", tables.Id, nullable=False),
+        sa.Column("tests_hash", tables.Digest, nullable=False),
+        sa.Column("tables_hash", tables.Digest, nullable=False),
+        sa.Column("data_hash", tables.Digest, nullable=True),
+        sa.Column("result_hash", tables.Digest, nullable=True),
+        sa.Column("bound_hash", tables.Digest, nullable=False),
+        sa.Column("backtest_id", tables.Id, nullable=True),
+        sa.Column("approved_by", sa.String(length=60), nullable=False),
+        sa.Column("note", sa.String(length=500), nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.ForeignKeyConstraint(["version_id"], ["ruleset_version.id"], name=op.f("fk_ruleset_approval_version_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset_approval")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("ruleset_approval", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_ruleset_approval_version_id_created_at"), ["version_id", "created_at"], unique=False
+        )
 
 
 def downgrade() -> None:
+    op.drop_table("ruleset_approval")
     op.drop_table("ruleset_activation")
     op.drop_table("enrolment")
+    op.drop_table("backtest")
     op.drop_table("ruleset_version")
+    op.drop_table("ruleset_case")
     op.drop_table("program")
     op.drop_table("member")
     op.drop_table("code_table_entry")
+    op.drop_table("code_table_change")
     op.drop_table("api_key")
     op.drop_table("user_account")
     op.drop_table("transfer")
@@ -802,6 +997,9 @@ def downgrade() -> None:
     op.drop_table("delivery_attempt")
     op.drop_table("delivery")
     op.drop_table("code_table")
+    op.drop_table("backtest_row")
+    op.drop_table("backtest_record")
+    op.drop_table("backtest_member")
     op.drop_table("audit_event")
     op.drop_table("accrual_event")
     op.drop_table("account")

@@ -68,6 +68,24 @@ class TestRecord:
 
         assert (changed.status, changed.code) == (409, "other_content")
 
+    @pytest.mark.parametrize(
+        ("unit", "status"), [("POINT", 201), ("MXN", 201), ("eur", 422), ("EURO", 422), ("HOURS", 422), ("", 422)]
+    )
+    def test_counts_in_hours_points_or_any_currency(self, api, key, unit, status):
+        answer = api.post("/v1/accruals", {**EVENT, "unit": unit}, key=key)
+
+        assert answer.status == status
+        if status == 422:
+            assert [fault["pointer"] for fault in answer.json["faults"]] == ["/unit"]
+
+    def test_keeps_what_kind_of_event_it_was(self, api, key):
+        recorded = api.post("/v1/accruals", {**EVENT, "category": "OWN-BRAND"}, key=key)
+        other = api.post("/v1/accruals", {**EVENT, "category": "FRESH"}, key=key)
+
+        shown = api.get(f"/v1/accruals/{recorded.json['id']}", key=key)
+        assert shown.json["facts"]["event"]["category"] == "OWN-BRAND"
+        assert (other.status, other.code) == (409, "other_content")
+
     def test_stores_what_earns_nothing_and_says_so(self, api, key):
         nothing = api.post("/v1/accruals", {**EVENT, "quantity": "0"}, key=key)
 

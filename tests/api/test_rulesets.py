@@ -160,6 +160,8 @@ class TestGetVersion:
         assert hashlib.sha256(shown["content"].encode()).hexdigest() == shown["content_hash"]
         assert parse_json(shown["content"]) == document("rulesets/harbor-hotels.accrual")
         assert (shown["version"], shown["effective_from"]) == (1, "2026-01-01")
+        assert (shown["coverage"]["complete"], shown["coverage"]["percent"]) == (True, "100.0")
+        assert all(item["by"] for item in shown["coverage"]["items"])
 
     @pytest.mark.usefixtures("harbor")
     @pytest.mark.parametrize("version", ["2", "0", "x", "1.0", "99999999999999999"])

@@ -6,6 +6,7 @@ tests: nobody forgets to say what another partner must not reach.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -17,13 +18,18 @@ from chalicelib.access.users import User
 from chalicelib.deliveries.models import delivery
 from chalicelib.files import arrivals
 from chalicelib.files.register import InboundFile
+from chalicelib.language import parse_json
+from chalicelib.partners import configuring
 from chalicelib.partners.account_ids import account_id
 from chalicelib.points.models import transfer
+from chalicelib.rules import canonical, golden
 from chalicelib.settings import settings
-from chalicelib.storage import objects
+from chalicelib.storage import engine, objects
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import new_id, public_id
 from chalicelib.web.registry import EndpointSpec
+from chalicelib.workbench.backtests import Backtest
+from tests.factories import backtests
 from tests.factories.access import make_partner_key, make_user, make_user_key
 from tests.factories.deliveries import make_target as make_outside
 from tests.factories.deliveries import mapping_document
@@ -31,7 +37,7 @@ from tests.factories.files import hours, hours_layout
 from tests.factories.gateway import Api
 from tests.factories.partners import NOW
 from tests.factories.points import Earning, earn, make_earning
-from tests.factories.rules import accrual_document, live_ruleset
+from tests.factories.rules import AUTHOR, accrual_document, code_table, live_ruleset, table_document
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Side:
     accrual: bytes
     entry: bytes
     delivery: bytes
+    backtest: Backtest
 
     @property
     def code(self) -> str:
@@ -72,9 +79,13 @@ class Side:
             "key_id": public_id("key", self.key.id),
             "ruleset_id": f"{self.code}.accrual",
             "ruleset_version": public_id("rsv", earning.version.version_id),
+            "case_id": f"{self.code}-case",
+            "backtest_id": self.backtest.public_id,
             "layout_id": f"{self.code}.hours",
             "subject": public_id("usr", self.user.id),
             "target": f"{self.code}-store",
+            "table": f"{self.code}.table",
+            "code": f"{self.code}-grade",
         }
 
 
@@ -120,8 +131,14 @@ def _side(database: Database) -> Side:
         partner = earning.partner
         layout = hours_layout() | {"id": f"{partner.code}.hours", "partner": partner.code}
         live_ruleset(db, partner.id, layout)
+        code_table(db, partner.id, table_document(f"{partner.code}.table", {f"{partner.code}-grade": "1"}))
         make_outside(db, partner.id, code=f"{partner.code}-store")
         recorded = earn(db, earning)
+        # A second version decides from December on, so that there is something to take back.
+        live_ruleset(
+            db, partner.id, accrual_document(f"{partner.code}.accrual", rate="2"), effective_from=date(2026, 12, 1)
+        )
+        golden.put(db, f"{partner.code}.accrual", f"{partner.code}-case", GOLDEN, caller=AUTHOR, now=NOW)
         user = make_user(db, Role.VIEWER, partner_id=partner.id)
         key, partner_key = make_partner_key(db, partner.id)
         _, admin_key = make_user_key(db, Role.ADMIN, partner_id=partner.id)
@@ -133,7 +150,8 @@ def _side(database: Database) -> Side:
     assert found is not None
     assert recorded.id is not None
     file = arrivals.register_object(database, bucket, found, now=NOW)
-    return Side(earning, user, key, partner_key, admin_key, file, recorded.id, entry, waiting)
+    asked = backtests.asked(database, partner.id, earning.version)
+    return Side(earning, user, key, partner_key, admin_key, file, recorded.id, entry, waiting, asked)
 
 
 def _accrual(side: Side, **more: Any) -> dict[str, Any]:
@@ -190,6 +208,30 @@ def _bundle(side: Side) -> dict[str, Any]:
     return {"manifest": manifest, "rulesets": [accrual_document("newcomer.accrual")]}
 
 
+def _configuration(side: Side) -> dict[str, Any]:
+    bundle = _bundle(side)
+    return {"manifests": [bundle["manifest"]], "rulesets": bundle["rulesets"]}
+
+
+def _planned(side: Side) -> dict[str, Any]:
+    """The same with its plan, which says what would be new for a newcomer whom nobody knows."""
+    documents = {"layouts": [], "code_tables": [], **_configuration(side)}
+    now = datetime.now(UTC)
+    with engine.database().write() as db:
+        found = configuring.configure(
+            db, parse_json(canonical.text(documents)), shared=True, dry_run=True, caller=AUTHOR, now=now
+        )
+    return {**documents, "plan_hash": found.digest.hex()}
+
+
+#: A case that says the same of every version: it does not apply.
+GOLDEN: Mapping[str, Any] = {
+    "name": "who has left earns nothing",
+    "as_of": "2026-11-02",
+    "given": {"status": "terminated", "quantity": "4"},
+    "expect": {"applies": False},
+}
+
 #: A body of each endpoint that takes one, which succeeds for an administrator of the hub.
 BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
     "POST /v1/users": lambda side: {
@@ -207,6 +249,8 @@ BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
     "POST /v1/api-keys/{key_id}/rotate": lambda _: {"overlap_hours": 1},
     "POST /v1/partners/{partner_id}/status": lambda _: {"status": "suspended", "reason": "a test"},
     "PUT /v1/partners/{partner_id}/onboarding": _bundle,
+    "POST /v1/config/plan": _configuration,
+    "POST /v1/config/apply": _planned,
     "POST /v1/programs": _program,
     "POST /v1/members": _roster,
     "PUT /v1/members/{member_id}/enrollments/{program_id}": lambda _: {"valid_from": "2026-11-01", "tier": "gold"},
@@ -216,10 +260,24 @@ BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
         side, partner_code=side.code, ruleset_version=side.ids["ruleset_version"]
     ),
     "POST /v1/deliveries/{delivery_id}/retry": lambda _: {"action": "retry", "reason": "a test"},
-    "POST /v1/rulesets/{ruleset_id}/versions/{version}/simulate": lambda _: {
-        "as_of": "2026-11-03",
-        "record": {"status": "active", "quantity": "4"},
+    "POST /v1/rulesets/{ruleset_id}/versions": lambda side: {
+        "document": accrual_document(side.ids["ruleset_id"], rate="3")
     },
+    "POST /v1/rulesets/{ruleset_id}/versions/{version}/simulate": lambda side: {"accrual_id": side.ids["accrual_id"]},
+    "POST /v1/rulesets/{ruleset_id}/versions/{version}/backtests": lambda side: {
+        "partner_code": side.code,
+        "from_date": "2026-11-01",
+    },
+    "POST /v1/rulesets/{ruleset_id}/versions/{version}/approve": lambda _: {"note": "a test"},
+    "POST /v1/rulesets/{ruleset_id}/versions/{version}/promote": lambda _: {"effective_from": "2027-01-01"},
+    "POST /v1/rulesets/{ruleset_id}/rollback": lambda _: {"effective_from": "2026-12-05", "reason": "a test"},
+    "PUT /v1/code-tables/{table}/entries/{code}": lambda _: {
+        "value": "2",
+        "effective_from": "2026-07-01",
+        "ends_earlier": True,
+        "reason": "a test",
+    },
+    "PUT /v1/rulesets/{ruleset_id}/cases/{case_id}": lambda _: {**GOLDEN, "why": "a test"},
 }
 #: Path parameters that mean something else at one endpoint.
 OTHER_MEANING: Mapping[tuple[str, str], Callable[[Side], str]] = {
@@ -231,7 +289,7 @@ WRITTEN_TO: Mapping[str, Mapping[str, str]] = {"PUT /v1/partners/{partner_id}/on
 OWN_NAMES = frozenset(
     {
         "employee_id", "manager_id", "event_id", "program_code", "job_code", "job_code_override", "union_code",
-        "location_code", "code", "contacts", "version",
+        "location_code", "code", "contacts", "version", "from_version", "to_version",
     }
 )  # fmt: skip
 

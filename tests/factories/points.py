@@ -68,6 +68,7 @@ def event(**values: Any) -> NewAccrual:
         "currency": None,
         "pay_period": None,
         "job_code_override": None,
+        "category": None,
         "reference": None,
         "description": None,
     }

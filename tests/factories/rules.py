@@ -63,6 +63,17 @@ def accrual_document(code: str = "acme.accrual", *, rate: str = "1.5", **changes
     }
 
 
+def golden_case(rate: str = "1.5", **changes: Any) -> dict[str, Any]:
+    """Four hours of ``accrual_document`` at this rate."""
+    return {
+        "name": "four hours",
+        "as_of": "2026-11-02",
+        "given": {"status": "active", "quantity": "4"},
+        "expect": {"points": str((4 * Decimal(rate)).quantize(Decimal("0.01")))},
+        **changes,
+    }
+
+
 def table_document(
     code: str = "acme.grade", entries: Mapping[str, str] | None = None, **changes: Any
 ) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from chalicelib.settings import settings
 from chalicelib.storage import secrets
 from chalicelib.storage.engine import Database
 from tests.factories import rules
+from tests.factories.code_tables import agree
 from tests.factories.commerce_cloud import running_store
 from tests.factories.deliveries import make_secret, make_target
 from tests.factories.files import hours_layout, make_hub, people_layout
@@ -40,6 +41,8 @@ def world(
         with database.write() as db:
             mapping = json.loads((rules.RULES / "rulesets" / "commerce-cloud.balance.json").read_text())
             rules.live_ruleset(db, None, mapping)
+            agree(db, hub.partner.id)
+            rules.code_table(db, hub.partner.id, rules.table_document("acme.grade"))
             make_target(db, hub.partner.id, config=store.config(), mapping=mapping["id"])
         yield World(database, store)
         # What died handlers left must not be found by a test that has nothing to do with them.

@@ -15,7 +15,7 @@ from tests.factories.access import make_partner_key
 from tests.factories.gateway import Api
 from tests.faults.dump import text
 from tests.faults.tripwire import Edge, Mode, Tripwire, armed
-from tests.faults.world import EARLY, ROSTER, STAFF, Snapshot, World, dying
+from tests.faults.world import EARLY, ENTRIES, ROSTER, STAFF, Snapshot, World, dying
 
 #: What two honest runs may differ in: times and identifiers inside receipts.
 _VOLATILE_TEXT = re.compile(
@@ -152,6 +152,14 @@ class TestTheFileHandlerOnOtherWays:
             "staff": ("processed", 3, 1),
         }
         assert files["staff"].rows_absent == 1
+
+    def test_entries_of_code_tables_that_come_as_a_file(self, record_property, world: World, known: list[Edge]):
+        def prepare() -> Any:
+            return world.drop("code_tables", ENTRIES)
+
+        survives_every_crash(record_property, world, prepare, world.intake, "crash", "code tables", known=known)
+        [file] = [file for file in world.files() if file.layout_name == "code_tables"]
+        assert (file.state, file.rows_accepted, file.rows_rejected, file.rows_duplicate) == ("processed", 3, 1, 1)
 
     @pytest.mark.parametrize("mode", ["crash", "dead"])
     def test_hours_that_continue_by_message_after_message(

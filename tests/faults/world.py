@@ -23,6 +23,7 @@ from chalicelib.settings import settings
 from chalicelib.storage import objects, queues
 from chalicelib.storage.engine import Database
 from chalicelib.storage.tables import metadata
+from tests.factories.code_tables import entries
 from tests.factories.commerce_cloud import RunningStore
 from tests.factories.files import hours, notification, people, person
 from tests.faults.dump import canonical
@@ -49,6 +50,14 @@ EARLY = hours(
 ROSTER = people(person("E9"), person("E2", action="C"), person("E3", hired="?"), person("E1", day="2026-11-03"))
 #: A snapshot that leaves out E3, and names another by a row that cannot be used.
 STAFF = people(*[person(each, day="2026-11-10") for each in ("E1", "E9", "E10")], person("E2", hired="?"))
+#: Two slices of entries: set, ended, known already, and of a table that nobody has.
+ENTRIES = entries(
+    "acme.grade,G1,11,,true,2026-07-01,",
+    "acme.grade,G2,20,,false,2026-10-01,",
+    "acme.none,G1,1,,true,2026-01-01,",
+    "acme.grade,G1,11,,true,2026-07-01,",
+    "acme.grade,G1,12,,true,2026-09-01,",
+)
 _STEPS_MAX = 60
 _BUCKETS = ("hub-in", "hub-archive", "hub-out", "hub-reject")
 Snapshot = dict[str, list[dict[str, Any]]]
@@ -146,7 +155,7 @@ class World:
         for bucket in _BUCKETS:
             for key in list(_kept(bucket)):
                 _kept(bucket).pop(key)
-        for queue in ("files", "deliveries"):
+        for queue in ("files", "deliveries", "backtests"):
             _waiting(queue).clear()
         self.store.call("POST", "/_reset")
         self.store.seed("acme_E1", "acme_E2", "acme_E3", "acme_E9")

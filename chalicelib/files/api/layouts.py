@@ -34,7 +34,7 @@ class LayoutView(View):
     id: str = Field(description="The code of the layout's ruleset.")
     name: str
     partner_id: PublicId | None = Field(description="Null when every partner may use it.")
-    entity: Literal["roster", "accrual"]
+    entity: Literal["roster", "accrual", "code_table"]
     mode: Literal["delta", "snapshot"]
     rank: int = Field(description="Of files that arrive together, a lower rank goes first.")
     version: int

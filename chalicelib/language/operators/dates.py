@@ -2,17 +2,25 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 
-from chalicelib.language.check import Checker, Narrowed, Operator, wrong
+from chalicelib.language.check import Checker, Operator, wrong
 from chalicelib.language.faults import Refusal
 from chalicelib.language.kinds import DATE, INTEGER, TEXT, Kind
 from chalicelib.language.memo import Memo
-from chalicelib.language.months import add_months, months_between, years_between
+from chalicelib.language.months import (
+    add_days,
+    add_months,
+    add_years,
+    days_between,
+    months_between,
+    years_between,
+)
 from chalicelib.language.operators.logic import unknown
 from chalicelib.language.operators.strict import strict
 from chalicelib.language.parse import Call, Tree
+from chalicelib.language.places import Narrowed
 from chalicelib.language.tree import Apply, Form, Function, Node
 
 _DATE = (Kind.DATE,)
@@ -21,24 +29,28 @@ _PATTERNS = {"YYYY": "([0-9]{4})", "MM": "([0-9]{2})", "M": "([0-9]{1,2})", "DD"
 FORMAT_WORDS = 'a date format of YYYY, MM or M, DD or D and - / . , or a blank, like "M/D/YYYY"'
 
 
-def _add_years(day: date, years: int) -> date:
-    return add_months(day, years * 12)
-
-
-def _add_days(day: date, days: int) -> date:
-    try:
-        return day + timedelta(days=days)
-    except OverflowError:
-        raise Refusal("date_out_of_range", "the date lies outside the years 1 to 9999") from None
-
-
-_ADDITIONS: dict[str, Callable[[date, int], date]] = {"days": _add_days, "months": add_months, "years": _add_years}
+_ADDITIONS: dict[str, Callable[[date, int], date]] = {"days": add_days, "months": add_months, "years": add_years}
 _STARTS: dict[str, Callable[[date], date]] = {
-    "week": lambda day: _add_days(day, -day.weekday()),
+    "week": lambda day: add_days(day, -day.weekday()),
     "month": lambda day: day.replace(day=1),
     "quarter": lambda day: date(day.year, (day.month - 1) // 3 * 3 + 1, 1),
     "year": lambda day: date(day.year, 1, 1),
 }
+
+
+# How long each is, from its first day.
+_LENGTHS = {"week": (7, add_days), "month": (1, add_months), "quarter": (3, add_months), "year": (1, add_years)}
+
+
+def _end_of(of: str) -> Callable[[date], date]:
+    """The last day of a date's period. Of the last week there is, which has no Sunday, that is its last day."""
+    start, (count, later) = _STARTS[of], _LENGTHS[of]
+
+    def end(day: date) -> date:
+        first = start(day)
+        return date.max if first >= start(date.max) else add_days(later(first, count), -1)
+
+    return end
 
 
 def _date_add(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
@@ -50,12 +62,14 @@ def _date_add(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
     return Apply(call.pointer, DATE, Function("date_add", _ADDITIONS[of]), (day, count))
 
 
-def _start_of(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
+def _bound_of(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
+    """``start_of`` and ``end_of``."""
     day = checker.value(call.arguments[0], narrowed, Kind.DATE)
     of = checker.choice(call.arguments[1], tuple(_STARTS))
     if unknown(day) or of is None:
         return wrong(call.pointer)
-    return Apply(call.pointer, DATE, Function("start_of", _STARTS[of]), (day,))
+    bound = _STARTS[of] if call.operator == "start_of" else _end_of(of)
+    return Apply(call.pointer, DATE, Function(call.operator, bound), (day,))
 
 
 def _parse_date(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
@@ -130,6 +144,13 @@ OPERATORS = (
     ),
     Operator("format_date", 2, 2, "(date, format) -> text", "Writes a date in a format of `parse_date`.", _format_date),
     strict(
+        "days_between",
+        (_DATE, _DATE),
+        INTEGER,
+        days_between,
+        "Days from the first to the second date, the second not counted; of one day, 0.",
+    ),
+    strict(
         "months_between",
         (_DATE, _DATE),
         INTEGER,
@@ -157,6 +178,14 @@ OPERATORS = (
         2,
         "(date, week|month|quarter|year) -> date",
         "The first day of the date's week (Monday), month, quarter or year.",
-        _start_of,
+        _bound_of,
+    ),
+    Operator(
+        "end_of",
+        2,
+        2,
+        "(date, week|month|quarter|year) -> date",
+        "The last day of the date's week (Sunday), month, quarter or year.",
+        _bound_of,
     ),
 )

@@ -2,15 +2,17 @@
 
 import operator as python
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from chalicelib.language.check import Checker, Narrowed, Operator, place, wrong
+from chalicelib.language.check import Checker, Operator, wrong
 from chalicelib.language.faults import shown
 from chalicelib.language.intervals import interval
 from chalicelib.language.kinds import BOOLEAN, NUMBERS, UNKNOWN, Kind, Type, unified
 from chalicelib.language.narrow import proves
 from chalicelib.language.parse import Call
+from chalicelib.language.places import Narrowed, place
 from chalicelib.language.tree import (
     Apply,
     Choice,
@@ -30,6 +32,8 @@ ORDERED = (*NUMBERS, Kind.DATE)
 NOT = Function("!", python.not_, Form.NOT)
 IS_NULL = Function("is_null", lambda value: value is None, Form.IS_NULL)
 CONTAINED = Function("in", lambda item, container: item in container, Form.CONTAINED)
+# In a list or a text of the record, which has to be gone through; a written list is a set.
+FOUND_IN = replace(CONTAINED, reads=1, read=1)
 
 
 def _chain(compare: Callable[[Any, Any], bool]) -> Callable[..., bool]:
@@ -190,7 +194,8 @@ def _in(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
         item, container = _listed(checker, item, container)
     if unknown(item, container):
         return wrong(call.pointer)
-    return Apply(call.pointer, BOOLEAN, CONTAINED, (item, container))
+    function = CONTAINED if isinstance(container, Const) else FOUND_IN
+    return Apply(call.pointer, BOOLEAN, function, (item, container))
 
 
 def _listed(checker: Checker, item: Node, container: Node) -> tuple[Node, Node]:
@@ -242,7 +247,7 @@ def _in_range(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
     bounds = interval(written, node.type, call.arguments[1].pointer, checker.report)
     if bounds is None:
         return wrong(call.pointer)
-    return Apply(call.pointer, BOOLEAN, Function("in_range", bounds.contains), (node,))
+    return Apply(call.pointer, BOOLEAN, Function("in_range", bounds.contains, data=bounds), (node,))
 
 
 OPERATORS = (

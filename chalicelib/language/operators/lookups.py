@@ -1,11 +1,12 @@
 """Decision tables of the document, and code tables of the hub."""
 
 from chalicelib.language.bounds import KEY_LENGTH_MAX
-from chalicelib.language.check import HIT, Checker, Narrowed, Operator, wrong
+from chalicelib.language.check import Checker, Operator, wrong
 from chalicelib.language.kinds import INTEGER, NULL, TEXT, Kind, Type, unified
 from chalicelib.language.operators.logic import unknown
-from chalicelib.language.operators.misses import on_miss
+from chalicelib.language.operators.misses import CHOICES, QUARANTINE, on_miss
 from chalicelib.language.parse import Call
+from chalicelib.language.places import HIT, Narrowed
 from chalicelib.language.tree import Apply, Const, Form, Function, Lookup, Node, Shared
 
 _CELL = Function("table", lambda row, index: row[index], Form.SUBSCRIPT)
@@ -37,12 +38,12 @@ def _lookup(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
         lambda value: isinstance(value, str) and 0 < len(value) <= KEY_LENGTH_MAX,
     )
     key = checker.value(call.arguments[1], narrowed, Kind.STRING)
-    miss = on_miss(checker, call, narrowed)
+    miss = on_miss(checker, call, narrowed, (*CHOICES, QUARANTINE))
     if table is None or miss is None or unknown(key, *miss.default):
         return wrong(call.pointer)
     checker.code_tables.add(table)
     if miss.refuses:
-        return Lookup(call.pointer, TEXT, table, key, None)
+        return Lookup(call.pointer, TEXT, table, key, None, quarantine=miss.quarantine)
     default = miss.default[0] if miss.default else Const(call.pointer, NULL, None)
     # A code table's values are not known here, so the result is any text.
     kind = unified(TEXT, default.type) or TEXT
@@ -63,7 +64,7 @@ OPERATORS = (
         2,
         2,
         "(code table, text, {on_miss}) -> text",
-        "What a code table says, as of the record's date. An unknown code: `on_miss` error, null or default.",
+        "What a code table says, as of the record's date. Unknown codes: `on_miss` error, null, default or quarantine.",
         _lookup,
         ("on_miss", "default"),
     ),

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chalicelib.language.check import Checker, Narrowed, Operator, wrong
+from chalicelib.language.check import Checker, Operator, wrong
 from chalicelib.language.kinds import Kind, Type
 from chalicelib.language.parse import Call
-from chalicelib.language.tree import Apply, Form, Function, Node
+from chalicelib.language.places import Narrowed
+from chalicelib.language.tree import Apply, Function, Node
 
 
 def strict(
@@ -17,11 +18,10 @@ def strict(
     summary: str,
     *,
     optional: int = 0,
-    form: Form = Form.CALL,
-    data: Any = None,  # noqa: ANN401 - what the form needs
+    grows: bool = False,
 ) -> Operator:
     """An operator whose arguments have the kinds of ``parameters``, of which the last ``optional`` may be left out."""
-    function = Function(name, call, form, data=data)
+    function = Function(name, call, grows=grows)
 
     def check(checker: Checker, written: Call, narrowed: Narrowed) -> Node:
         arguments = tuple(

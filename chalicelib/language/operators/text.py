@@ -6,14 +6,15 @@ from datetime import date
 from decimal import Decimal
 
 from chalicelib.language.bounds import SCALE_MAX, TEXT_LENGTH_MAX, fits
-from chalicelib.language.check import Checker, Narrowed, Operator, wrong
+from chalicelib.language.check import Checker, Operator, wrong
 from chalicelib.language.faults import Refusal, at
-from chalicelib.language.kinds import DECIMAL, INTEGER, TEXT, Kind
+from chalicelib.language.kinds import DECIMAL, INTEGER, TEXT, Kind, list_of
 from chalicelib.language.memo import Memo
 from chalicelib.language.operators.logic import unknown
 from chalicelib.language.operators.misses import on_miss
 from chalicelib.language.operators.strict import strict
 from chalicelib.language.parse import Call
+from chalicelib.language.places import Narrowed
 from chalicelib.language.reading import INTEGER_TEXT, nfkc
 from chalicelib.language.rounding import plain, quantizer, unit, zero
 from chalicelib.language.tree import Apply, FirstValue, Form, Function, Node
@@ -43,11 +44,13 @@ def _part(text: str, start: int, length: int | None = None) -> str:
 
 
 def _upper(text: str) -> str:
-    return _bounded(text.upper())
+    found = text.upper()
+    return found if len(found) <= TEXT_LENGTH_MAX else _bounded(found)
 
 
 def _lower(text: str) -> str:
-    return _bounded(text.lower())
+    found = text.lower()
+    return found if len(found) <= TEXT_LENGTH_MAX else _bounded(found)
 
 
 def _folded(text: str) -> str:
@@ -85,7 +88,9 @@ def _replace(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
     if unknown(text) or old is None or new is None:
         return wrong(call.pointer)
     if len(new) <= len(old):
-        return Apply(call.pointer, TEXT, Function("replace", lambda value: value.replace(old, new)), (text,))
+        return Apply(
+            call.pointer, TEXT, Function("replace", lambda value: value.replace(old, new), grows=True, reads=1), (text,)
+        )
     # The length is known before the text is built: a rule must not be able to ask for gigabytes.
     growth = len(new) - len(old)
 
@@ -94,12 +99,14 @@ def _replace(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
             raise Refusal("text_too_long", f"a text has more than {TEXT_LENGTH_MAX} characters")
         return value.replace(old, new)
 
-    return Apply(call.pointer, TEXT, Function("replace", replaced), (text,))
+    return Apply(call.pointer, TEXT, Function("replace", replaced, grows=True), (text,))
 
 
 def _split(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
     text = checker.value(call.arguments[0], narrowed, Kind.STRING)
     separator = _short_text(checker, call, 1, "the separator")
+    if len(call.arguments) == 2:
+        return _parts(checker, call, text, separator)
     index = checker.constant(
         call.arguments[2],
         f"the number of the part: 0 is the first, -1 the last, to {PARTS_MAX}",
@@ -109,13 +116,31 @@ def _split(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
     if unknown(text) or separator is None or index is None or miss is None or unknown(*miss.default):
         return wrong(call.pointer)
     part = _splitter(separator, index, refuses=miss.refuses)
+    function = Function("split", part, reads=1)
     if miss.refuses:
-        return Apply(call.pointer, TEXT, Function("split", part), (text,))
-    found = Apply(call.pointer, TEXT.with_null(), Function("split", part), (text,))
+        return Apply(call.pointer, TEXT, function, (text,))
+    found = Apply(call.pointer, TEXT.with_null(), function, (text,))
     if not miss.default:
         return found
     nodes, whole = checker.common([found, *miss.default])
     return FirstValue(call.pointer, whole if miss.default[0].type.nullable else whole.without_null(), tuple(nodes))
+
+
+def _parts(checker: Checker, call: Call, text: Node, separator: str | None) -> Node:
+    """All parts of a text, as a list."""
+    for option in call.options.values():
+        expected = "no options: they go with the number of a part"
+        checker.report.add(option.pointer, "bad_literal", f"expected {expected}", expected=expected, found="one")
+    if unknown(text) or separator is None or call.options:
+        return wrong(call.pointer)
+
+    def parts(value: str) -> list[str]:
+        found = value.split(separator, PARTS_MAX)
+        if len(found) > PARTS_MAX:
+            raise Refusal("list_too_long", f"the text has more than {PARTS_MAX} parts")
+        return found
+
+    return Apply(call.pointer, list_of(TEXT), Function("split", parts, grows=True), (text,))
 
 
 def _splitter(separator: str, index: int, *, refuses: bool) -> Callable[[str], str | None]:
@@ -206,7 +231,7 @@ def _to_text(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
     return Apply(call.pointer, TEXT, Function("to_text", placed), (node,))
 
 
-_CAT = Function("cat", _joined)
+_CAT = Function("cat", _joined, grows=True)
 _TO_TEXT = {
     Kind.INTEGER: Function("to_text", str),
     Kind.DECIMAL: Function("to_text", plain),
@@ -222,18 +247,27 @@ OPERATORS = (
         _part,
         "From a position, counted from the end when negative; a negative length leaves out that many at the end.",
         optional=1,
+        grows=True,
     ),
-    strict("trim", (_STRING,), TEXT, str.strip, "Without white space at both ends."),
-    strict("upper", (_STRING,), TEXT, _upper, "In upper case."),
-    strict("lower", (_STRING,), TEXT, _lower, "In lower case."),
-    strict("normalize", (_STRING,), TEXT, _folded, "In Unicode's NFKC form: full-width letters, ligatures … folded."),
+    strict("length", (_STRING,), INTEGER, len, "The number of its characters."),
+    strict("trim", (_STRING,), TEXT, str.strip, "Without white space at both ends.", grows=True),
+    strict("upper", (_STRING,), TEXT, _upper, "In upper case.", grows=True),
+    strict("lower", (_STRING,), TEXT, _lower, "In lower case.", grows=True),
+    strict(
+        "normalize",
+        (_STRING,),
+        TEXT,
+        _folded,
+        "In Unicode's NFKC form: full-width letters, ligatures … folded.",
+        grows=True,
+    ),
     Operator("replace", 3, 3, "(text, old, new) -> text", "Every `old` replaced by `new`.", _replace),
     Operator(
         "split",
+        2,
         3,
-        3,
-        "(text, separator, index, {on_miss}) -> text",
-        "One part of a text; a negative index counts from the end. No such part: `on_miss` error, null or default.",
+        "(text, separator) -> list of text, (text, separator, index, {on_miss}) -> text",
+        "Its parts; or one, a negative index counts from the end. No such part: `on_miss` error, null or default.",
         _split,
         ("on_miss", "default"),
     ),

@@ -1,10 +1,10 @@
-"""/v1/partners: who the partners are, whether the hub acts for them, and how they are onboarded.
+"""/v1/partners: who the partners are, and whether the hub acts for them.
 
-``{partner_id}`` is the partner's id (``par_…``) or its code (``aurora-air``); onboarding takes the code.
+``{partner_id}`` is the partner's id (``par_…``) or its code (``aurora-air``).
 """
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 from chalice.app import Blueprint
 from pydantic import Field
@@ -12,15 +12,16 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries import targets
 from chalicelib.errors import InvalidInput, NotFound
-from chalicelib.partners import directory, onboarding, programs
+from chalicelib.partners import directory, manifests, programs
 from chalicelib.partners.directory import Partner, Status
+from chalicelib.rules import canonical
 from chalicelib.storage.ids import public_id
 from chalicelib.web import pages
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
-from chalicelib.web.paths import PartnerCode, PartnerId
-from chalicelib.web.shapes import Body, Day, PublicId, Query, View
+from chalicelib.web.paths import PartnerId
+from chalicelib.web.shapes import Body, Day, PublicId, View
 
 blueprint = Blueprint(__name__)
 
@@ -98,49 +99,14 @@ class StatusChange(Body):
     )
 
 
-class OnboardingQuery(Query):
-    """How to apply."""
-
-    dry_run: bool = Field(False, description="Only show what would change.")
-
-
-class OnboardingBundle(Body):
-    """A partner's manifest and the rule documents that go with it."""
-
-    manifest: dict[str, Any]
-    layouts: list[dict[str, Any]] = Field(default_factory=list)
-    rulesets: list[dict[str, Any]] = Field(default_factory=list)
-    code_tables: list[dict[str, Any]] = Field(default_factory=list)
-
-
-class StepView(View):
-    """What happened to one object; ``awaits_approval``: it is stored and decides once a second person approved it."""
-
-    kind: str
-    code: str
-    action: Literal["create", "change", "unchanged", "awaits_approval"]
-    before: dict[str, Any]
-    after: dict[str, Any]
-
-
-class PlanView(View):
-    """What applying the bundle changed, or would change."""
+class ManifestView(View):
+    """What a partner's manifest would have to say to change nothing."""
 
     partner: str
-    dry_run: bool
-    changed: bool
-    steps: list[StepView]
-
-    @classmethod
-    def of(cls, plan: onboarding.Plan) -> "PlanView":
-        """The view of a plan."""
-        steps = [
-            StepView(
-                kind=step.kind, code=step.code, action=step.action, before=dict(step.before), after=dict(step.after)
-            )
-            for step in plan.steps
-        ]
-        return cls(partner=plan.partner, dry_run=plan.dry_run, changed=plan.changed, steps=steps)
+    content: str = Field(description="The canonical JSON text of the manifest.")
+    applied: bool = Field(
+        description="False: the partner or its programs were made or changed by other ways than a manifest."
+    )
 
 
 @endpoint(blueprint, "GET /v1/partners", scope=Scope.PARTNERS_READ)
@@ -203,34 +169,12 @@ def change_partner_status(call: Call, partner_id: PartnerId, body: StatusChange)
     return PartnerView.of(changed)
 
 
-@endpoint(
-    blueprint,
-    "PUT /v1/partners/{partner_id}/onboarding",
-    scope=Scope.PARTNERS_ADMIN,
-    raises=[onboarding.BundleRefused, NotFound],
-    body_bytes_max=4 << 20,
-    exact_numbers=True,
-)
-def onboard_partner(call: Call, partner_id: PartnerCode, query: OnboardingQuery, body: OnboardingBundle) -> PlanView:
-    """Apply one onboarding bundle: create or change a partner, its programs, layouts, rules and targets.
-
-    The path takes the partner's code. With ``dry_run=true`` nothing changes and the answer is the plan. A bundle in
-    which anything is wrong changes nothing, and every wrong place is named.
-    """
-    bound = call.partner_scope is not None
-    if bound:
-        # Whoever is bound to a partner may change that one only; another's code is unknown to them.
-        visible(call, partner_id)
-    plan = onboarding.apply(
-        call.db,
-        body.model_dump(),
-        code=partner_id,
-        shared=not bound,
-        dry_run=query.dry_run,
-        caller=call.caller,
-        now=call.now,
-    )
-    return PlanView.of(plan)
+@endpoint(blueprint, "GET /v1/partners/{partner_id}/onboarding", scope=Scope.PARTNERS_ADMIN, raises=[NotFound])
+def get_onboarding(call: Call, partner_id: PartnerId) -> ManifestView:
+    """Give a partner's manifest back: as it was applied last, with its programs as they are now."""
+    partner = visible(call, partner_id)
+    found = manifests.of(call.db, partner)
+    return ManifestView(partner=partner.code, content=canonical.text(found.document), applied=found.as_applied)
 
 
 def visible(call: Call, text: str) -> Partner:

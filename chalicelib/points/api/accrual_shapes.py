@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.errors import Fault
 from chalicelib.points.accruals import NewAccrual, Recorded
-from chalicelib.points.events import EVENT_ID_LENGTH_MAX, QUANTITY_SCALE, rejected
+from chalicelib.points.events import CATEGORY_LENGTH_MAX, EVENT_ID_LENGTH_MAX, QUANTITY_SCALE, rejected
 from chalicelib.points.history import Event
 from chalicelib.points.previewing import Preview
 from chalicelib.rules.rulesets import LiveVersion
@@ -35,6 +35,9 @@ def _kept(value: Decimal) -> Decimal:
 
 _Decimals = Annotated[DecimalText, AfterValidator(_kept)]
 _Quantity = Annotated[_Decimals, Field(description=f"How much of it, in `unit`; up to {QUANTITY_SCALE} decimals.")]
+_Unit = Annotated[
+    str, Written("HOUR|POINT|[A-Z]{3}", "A unit is HOUR, POINT, or the three capital letters of a currency.")
+]
 _Currency = Annotated[str, Written("[A-Z]{3}", "Write a currency by its three capital letters, such as USD.")]
 
 
@@ -52,11 +55,17 @@ class EventBody(Body):
     event_type: Literal["HOURS", "ALLOWANCE", "ANNIVERSARY", "BONUS", "SPEND"]
     event_date: Day = Field(description="The rule in force on this day decides.")
     quantity: _Quantity
-    unit: Literal["HOUR", "POINT", "USD"]
+    unit: _Unit = Field(description="What `quantity` counts: HOUR, POINT or a currency.", examples=["HOUR"])
     amount: _Decimals | None = None
     currency: _Currency | None = Field(default=None, description="ISO 4217.", examples=["USD"])
     pay_period: str | None = Field(default=None, max_length=40)
     job_code_override: str | None = Field(default=None, max_length=64, description="Used instead of the roster's.")
+    category: str | None = Field(
+        default=None,
+        max_length=CATEGORY_LENGTH_MAX,
+        description="The partner's own kind of it: what was bought, which campaign.",
+        examples=["OWN-BRAND"],
+    )
     reference: str | None = Field(default=None, max_length=200)
     description: str | None = Field(default=None, max_length=500)
 
@@ -74,6 +83,7 @@ class EventBody(Body):
             currency=self.currency,
             pay_period=self.pay_period,
             job_code_override=self.job_code_override,
+            category=self.category,
             reference=self.reference,
             description=self.description,
         )

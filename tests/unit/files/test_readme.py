@@ -12,7 +12,7 @@ from chalicelib.storage.engine import Database
 from tests.factories.files import Hub
 from tests.factories.partners import CALLER
 from tests.factories.rules import LONG_AGO, document
-from tests.unit.files.test_samples import drop, onboard
+from tests.factories.samples import drop, onboard
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
 #: The documents of the recipes: a manifest and its rule, a code table and its layout.

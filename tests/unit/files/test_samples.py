@@ -2,45 +2,16 @@
 
 import gzip
 import json
-from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from chalicelib.language import compile_ruleset
-from chalicelib.partners import directory, onboarding
 from chalicelib.partners.members import by_employee, personal
 from chalicelib.points import balances, proof
 from chalicelib.storage.engine import Database
 from tests.factories.files import Hub
-from tests.factories.partners import CALLER
-from tests.factories.rules import LONG_AGO, RULES, document
-
-SAMPLES = Path(__file__).parents[3] / "samples"
-
-
-def onboard(database: Database, code: str) -> Hub:
-    """The partner as its manifest and the documents that are its own or shared make it."""
-    folders = {"layouts": "layouts", "rulesets": "rulesets", "code_tables": "code-tables"}
-    bundle: dict[str, object] = {"manifest": document(f"partners/{code}")}
-    for part, folder in folders.items():
-        found = [document(f"{folder}/{path.stem}") for path in sorted((RULES / folder).glob("*.json"))]
-        bundle[part] = [each for each in found if each["partner"] in {None, code}]
-    with database.write() as db:
-        onboarding.apply(db, bundle, dry_run=False, caller=CALLER, now=LONG_AGO)
-        partner = directory.named(db, code)
-    return Hub(database, partner)
-
-
-def rejected(hub: Hub, name: str) -> Counter[str]:
-    """How many rows of a file were rejected, by code."""
-    return Counter(row.code for row in hub.rows(name) if row.outcome == "rejected")
-
-
-def drop(hub: Hub, path: str) -> None:
-    """Process one sample."""
-    partner, layout, name = path.split("/")
-    hub.process(layout, (SAMPLES / path).read_bytes(), name=name, partner=partner)
+from tests.factories.rules import document
+from tests.factories.samples import PROGRAM_PARTNERS, SAMPLES, drop, onboard, rejected
 
 
 @pytest.mark.usefixtures("aws")
@@ -167,3 +138,30 @@ class TestHarborHotels:
             "harbor-hotels_H-20424",
             "harbor-hotels_H-20557",
         }
+
+
+@pytest.mark.usefixtures("aws")
+class TestPartnersOfPrograms:
+    """Partners without a store: what their programs earn is in tests/unit/points/test_sample_programs.py."""
+
+    #: Rows that are wrong on purpose.
+    REJECTED = {  # noqa: RUF012 - a table of the tests, read only
+        "brand-store_2026-10.csv": {"rule_refused": 1},
+        "jubilee_2026-10-15.csv": {"other_content": 1},
+        "uniform_2026-q3.csv": {"rule_refused": 1},
+    }
+
+    @pytest.mark.parametrize("code", PROGRAM_PARTNERS)
+    def test_every_file_is_processed_and_the_ledger_adds_up(self, database: Database, code: str):
+        hub = onboard(database, code)
+        paths = sorted((SAMPLES / code).glob("*/*.csv"), key=lambda path: (path.parent.name != "hr_roster", path))
+
+        for path in paths:
+            drop(hub, f"{code}/{path.parent.name}/{path.name}")
+
+        assert len(paths) >= 3
+        for path in paths:
+            assert hub.file(path.name).state == "processed", path.name
+            assert rejected(hub, path.name) == self.REJECTED.get(path.name, {}), path.name
+        with hub.database.read() as db:
+            assert proof.check(db, None) == []

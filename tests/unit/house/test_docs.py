@@ -4,9 +4,12 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from chalicelib.language.coverage import Kinds
+from chalicelib.language.lint import CODES
 from chalicelib.language.operators import OPERATORS
 from chalicelib.rules.facts import ACCRUAL
 from chalicelib.settings import Settings
@@ -46,6 +49,18 @@ def test_the_readme_shows_every_setting_as_it_is():
 
 def test_the_rules_page_lists_every_operator():
     assert sorted(OPERATORS.keys() - cells("docs/rules.md")) == []
+
+
+def test_the_rules_page_lists_every_lint_as_it_is():
+    shown = re.findall(
+        r"^\| `(\w+)` \| (error|warning) \| (.+) \| (.+) \|$", (ROOT / "docs/rules.md").read_text(), re.MULTILINE
+    )
+    assert shown == [(name, one.severity, one.meaning, one.mend) for name, one in CODES.items()]
+
+
+def test_the_rules_page_lists_everything_that_cases_must_reach():
+    text = (ROOT / "docs/rules.md").read_text().partition("## Coverage")[2].partition("## ")[0]
+    assert re.findall(r"^\| (\w+) \| [A-Z]", text, re.MULTILINE) == list(get_args(Kinds))
 
 
 def test_the_rules_page_lists_every_fact():

@@ -50,6 +50,7 @@ def output_of(expr: object, kind: str) -> dict[str, Any]:
     shape: dict[str, dict[str, Any]] = {
         "decimal": {"scale": 12, "rounding": "half_even"},
         "enum": {"values": ["ACTIVE", "LEAVE"]},
+        "list": {"items": {"type": "string", "nullable": True}},
     }
     return {"type": kind, "nullable": True, "expr": expr, **shape.get(kind, {})}
 

@@ -1,6 +1,6 @@
 """Dates and the month-end rule."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -70,6 +70,16 @@ class TestMonthsBetween:
         assert counted == years
 
 
+class TestDaysBetween:
+    @pytest.mark.parametrize(
+        ("start", "end", "days"),
+        [("2024-02-28", "2024-03-01", 2), ("2026-05-05", "2026-05-05", 0), ("2026-01-01", "2025-01-01", -365)],
+    )
+    def test_counts_the_days_up_to_the_second(self, evaluate, start, end, days):
+        counted = evaluate({"days_between": [var("hired"), end]}, "integer", hired=date.fromisoformat(start))
+        assert counted == days
+
+
 class TestDateAdd:
     @pytest.mark.parametrize(
         ("day", "count", "of", "expected"),
@@ -106,6 +116,24 @@ class TestStartOf:
     def test_is_the_first_day(self, evaluate, of, expected):
         found = evaluate({"start_of": [var("hired"), of]}, "date", hired=date(2026, 11, 22))
         assert found == date.fromisoformat(expected)
+
+    @pytest.mark.parametrize(
+        ("of", "expected"),
+        [("week", "2026-11-22"), ("month", "2026-11-30"), ("quarter", "2026-12-31"), ("year", "2026-12-31")],
+    )
+    def test_and_end_of_is_the_last(self, evaluate, of, expected):
+        found = evaluate({"end_of": [var("hired"), of]}, "date", hired=date(2026, 11, 22))
+        assert found == date.fromisoformat(expected)
+
+    @pytest.mark.parametrize("of", ["week", "month", "quarter", "year"])
+    @pytest.mark.parametrize("day", [date(2024, 2, 29), date(2023, 12, 31), date(1, 1, 1), date(9999, 12, 31)])
+    def test_a_day_lies_between_both_and_the_next_day_begins_anew(self, evaluate, of, day):
+        first = evaluate({"start_of": [var("hired"), of]}, "date", hired=day)
+        last = evaluate({"end_of": [var("hired"), of]}, "date", hired=day)
+        assert first <= day <= last
+        if last < date.max:
+            following = last + timedelta(days=1)
+            assert evaluate({"start_of": [var("hired"), of]}, "date", hired=following) == following
 
     def test_the_first_week_of_all_begins_too_early(self, evaluate):
         assert evaluate({"start_of": [var("hired"), "week"]}, "date", hired=date(1, 1, 2)) == date(1, 1, 1)

@@ -262,13 +262,21 @@ class TestExplain:
         assert trace == {
             "as_of": "2026-10-01",
             "applies": True,
-            "conditions": [{"pointer": "/when/and/0", "held": True}, {"pointer": "/when/and/1", "held": True}],
+            "conditions": [{"pointer": place, "held": True} for place in ("/when/and/0", "/when/and/1", "/when")],
             "let": {"tenure_months": 24},
             "tables": [{"table": "tier", "row": 2}],
             "lookups": [],
+            "values": trace["values"],
             "outputs": {"points": "125.00"},
             "faults": [],
+            "sentence": (
+                "The rule applies: status is “ACTIVE” and "
+                "tenure_months 24 (months_between(hire_date 2024-10-01, as_of 2026-10-01) = 24) ≥ 6. "
+                "Points 125.00: hours 100 × rate 1.25 (table tier row 2: tenure_months 24 in [24,60)), "
+                "at most (400 - month_points 0), at least 0."
+            ),
         }
+        assert trace["values"]["/outputs/points"] == "125.00"
 
     def test_shows_why_a_rule_does_not_apply(self):
         rule = compile_ruleset(accrual())

@@ -15,12 +15,12 @@ from chalicelib.language import parse_json
 from chalicelib.partners import directory, members, onboarding, programs
 from chalicelib.partners.models import enrolment, partner
 from chalicelib.partners.onboarding import BundleRefused
-from chalicelib.rules import rulesets
+from chalicelib.rules import golden, rulesets
 from chalicelib.rules.models import ruleset, ruleset_version
 from chalicelib.settings import settings
 from chalicelib.storage.engine import Database
 from tests.factories.partners import CALLER, NOW, make_member
-from tests.factories.rules import accrual_document
+from tests.factories.rules import accrual_document, golden_case
 
 pytestmark = pytest.mark.usefixtures("data_key")
 
@@ -95,8 +95,9 @@ class TestTheRepositorysPartners:
             first = apply(db, bundle)
             audited = audit_count(db)
             found = directory.by_code(db, code)
-            live = rulesets.timeline(db, f"{code}.accrual", known_at=NOW).on(date(2026, 6, 1))
-            [target] = targets.of_partner(db, found.id)
+            asked = {program["ruleset"] for program in bundle["manifest"]["programs"]}
+            live = {each for each, timeline in rulesets.timelines(db, asked, known_at=NOW).items() if timeline.steps}
+            reached = targets.of_partner(db, found.id)
         with database.write() as db:
             second = apply(db, copy.deepcopy(bundle))
             assert audit_count(db) == audited
@@ -104,8 +105,9 @@ class TestTheRepositorysPartners:
         assert first.changed
         assert {step.action for step in second.steps} == {"unchanged"}
         assert len(second.steps) >= len(first.steps)
-        assert live is not None
-        assert target.connector == "sfcc_customers"
+        assert live == asked
+        assert {target.connector for target in reached} <= {"sfcc_customers"}
+        assert len(reached) == len(bundle["manifest"].get("targets", []))
 
     def test_share_documents(self, database: Database):
         with database.write() as db:
@@ -161,6 +163,59 @@ class TestNewPartner:
 
         assert ("activation", "awaits_approval") in [(step.kind, step.action) for step in plan.steps]
         assert live is None
+
+
+class TestTheGatesOfItsRules:
+    """What the second person does not see on a local hub, the gates do: they are the same for a bundle."""
+
+    def faults(self, database, bundle, *, golden_case=None) -> list[tuple[str, str]]:
+        with database.write() as db:
+            if golden_case is not None:
+                apply(db, small_bundle())
+                golden.put(db, "acme.accrual", "four-hours", golden_case, caller=CALLER, now=NOW)
+            before = db.execute(select(func.count()).select_from(ruleset_version)).scalar_one()
+        with database.write() as db, pytest.raises(BundleRefused) as refused:
+            apply(db, bundle)
+        with database.write() as db, pytest.raises(BundleRefused):
+            apply(db, bundle, dry_run=True)
+        with database.read() as db:
+            assert db.execute(select(func.count()).select_from(ruleset_version)).scalar_one() == before
+        return [(fault.code, fault.pointer) for fault in refused.value.faults]
+
+    def test_refuse_what_no_case_gets_to_with_its_place_in_the_bundle(self, database: Database):
+        bundle = changed("rulesets/0/cases", accrual_document()["cases"][:1])
+
+        assert self.faults(database, bundle) == [("not_covered", "/rulesets/0/when")]
+
+    def test_refuse_a_red_case(self, database: Database):
+        bundle = changed("rulesets/0/cases/0/expect", {"points": "1.00"})
+
+        assert ("case_failed", "/rulesets/0/cases/0") in self.faults(database, bundle)
+
+    def test_refuse_a_lint_error(self, database: Database):
+        rule = accrual_document()
+        active = {"==": [{"var": "status"}, "active"]}
+        gone = {"==": [{"var": "status"}, "terminated"]}
+        rule["when"] = {"or": [active, {"and": [gone, active]}]}
+
+        found = self.faults(database, changed("rulesets/0", rule))
+
+        assert {code for code, _ in found} & {"always_false", "unreachable_branch"}
+        assert all(pointer.startswith("/rulesets/0/when") for _, pointer in found)
+
+    def test_refuse_a_red_golden_case(self, database: Database):
+        bundle = changed("rulesets/0", accrual_document(rate="2"))
+
+        assert self.faults(database, bundle, golden_case=golden_case("1.5")) == [
+            ("case_failed", "/rulesets/0/golden/four-hours")
+        ]
+
+    def test_name_every_rule_at_once(self, database: Database):
+        bundle = small_bundle()
+        one_case = accrual_document()["cases"][:1]
+        bundle["rulesets"] = [accrual_document(code, cases=one_case) for code in ("acme.accrual", "acme.bonus")]
+
+        assert {pointer[:11] for _, pointer in self.faults(database, bundle)} == {"/rulesets/0", "/rulesets/1"}
 
 
 class TestChange:

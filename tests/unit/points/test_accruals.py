@@ -29,10 +29,16 @@ def _enrol_only_in_october(db, earning):
     )
 
 
-def document(given, expect, **changes):
-    """An accrual rule with one case."""
-    case = {"name": "a case", "as_of": "2026-11-02", "given": {"quantity": "10", **given}, "expect": expect}
-    return rules.accrual_document(**changes, cases=[case])
+def document(*cases, **changes):
+    """An accrual rule with these cases: what is given, besides ten hours, and what is expected."""
+    written = [
+        {"name": f"case {number}", "as_of": "2026-11-02", "given": {"quantity": "10", **given}, "expect": expect}
+        for number, (given, expect) in enumerate(cases)
+    ]
+    return rules.accrual_document(**changes, cases=written)
+
+
+LEFT = ({"status": "terminated"}, {"applies": False})
 
 
 def rows_of(db, table):
@@ -89,7 +95,11 @@ class TestRecord:
         assert [each.event_id for each in recorded] == ["c", "a", "b"]
 
     def test_stores_an_event_to_which_the_rule_does_not_apply_without_a_transfer(self, database):
-        never = document({"status": "active"}, {"applies": False}, when={"==": [{"var": "status"}, "terminated"]})
+        never = document(
+            ({"status": "active"}, {"applies": False}),
+            ({"status": "terminated"}, {"points": "15.00"}),
+            when={"==": [{"var": "status"}, "terminated"]},
+        )
         with database.write() as db:
             earning = make_earning(db, document=never)
             [recorded] = record(db, earning.partner, [event()])
@@ -246,8 +256,7 @@ class TestRefusals:
 
     def test_an_event_for_which_the_rule_has_no_answer_is_refused_by_its_input(self, database):
         a_day_at_most = document(
-            {},
-            {"points": "15.00"},
+            ({}, {"points": "15.00"}),
             inputs={"quantity": {"type": "decimal", "scale": 6, "max": "24"}},
             when=True,
         )
@@ -267,7 +276,7 @@ class TestRefusals:
     )
     def test_points_that_cannot_be_posted_are_refused(self, database, expr, expected, code):
         points = {"type": "decimal", "scale": 2, "rounding": "half_up", "expr": expr}
-        too_much = document({"status": "active"}, {"points": expected}, outputs={"points": points})
+        too_much = document(({"status": "active"}, {"points": expected}), LEFT, outputs={"points": points})
         with database.write() as db:
             earning = make_earning(db, document=too_much)
             [refused] = record(db, earning.partner, [event()])
@@ -276,7 +285,7 @@ class TestRefusals:
 
     def test_points_finer_than_the_program_are_refused(self, database):
         points = {"type": "decimal", "scale": 3, "rounding": "half_up", "expr": {"/": [{"var": "quantity"}, 8]}}
-        eighths = document({"status": "active"}, {"points": "1.250"}, outputs={"points": points})
+        eighths = document(({"status": "active"}, {"points": "1.250"}), LEFT, outputs={"points": points})
         with database.write() as db:
             earning = make_earning(db, document=eighths)
             fine, too_fine = record(db, earning.partner, [event(quantity=Decimal(2)), event(quantity=Decimal(1))])
@@ -314,8 +323,8 @@ class TestTheRuleInForce:
 
     def test_sees_the_job_code_of_the_event_before_that_of_the_roster(self, database):
         for_pilots = document(
-            {"job_code": "PILOT"},
-            {"points": "15.00"},
+            ({"job_code": "PILOT"}, {"points": "15.00"}),
+            ({"job_code": "CREW"}, {"applies": False}),
             inputs={"quantity": {"type": "decimal", "scale": 6}, "job_code": {"type": "string"}},
             when={"==": [{"var": "job_code"}, "PILOT"]},
         )

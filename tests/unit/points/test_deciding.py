@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from chalicelib.partners.account_ids import account_id
-from chalicelib.points.aggregates import PeriodTotals
+from chalicelib.points.aggregates import PeriodTotals, Span
 from chalicelib.points.models import accrual_event
 from tests.factories import partners, rules
 from tests.factories.points import event, make_earning, record
@@ -127,14 +127,15 @@ class TestPeriodAggregates:
 
 class TestPeriodTotals:
     def test_keep_kinds_of_periods_apart(self):
-        totals = PeriodTotals(["calendar_month", "calendar_year"])
+        month, year = Span("calendar_month"), Span("calendar_year")
+        totals = PeriodTotals([month, year])
         member = account_id(b"p" * 16, "member")
         totals.add(member, date(2026, 11, 2), 5)
         totals.add(member, date(2026, 12, 2), 7)
 
-        assert totals.of(member, "calendar_month", date(2026, 11, 30)) == 5
-        assert totals.of(member, "calendar_year", date(2026, 1, 1)) == 12
-        assert totals.of(member, "calendar_year", date(2027, 1, 1)) == 0
+        assert totals.of(member, month, date(2026, 11, 30)) == 5
+        assert totals.of(member, year, date(2026, 1, 1)) == 12
+        assert totals.of(member, year, date(2027, 1, 1)) == 0
 
 
 class TestCodeTables:
@@ -156,7 +157,7 @@ class TestCodeTables:
             inputs={"grade": {"type": "string", "nullable": True}},
             when=True,
             outputs={"points": points},
-            cases=[case],
+            cases=[case, case | {"name": "no grade", "given": {"grade": None}, "expect": {"points": "1.00"}}],
         )
 
     def test_translate_what_the_roster_says(self, database, by_grade):

@@ -82,11 +82,16 @@ class TestRecompute:
             "code_tables": {"tests.rate": {"G5": "3"}},
             "expect": {"points": "30.00"},
         }
+        nobody = case | {
+            "name": "no grade",
+            "given": {"grade": None, "quantity": "10"},
+            "expect": {"refused": "unknown_code"},
+        }
         document = rules.accrual_document(
             inputs={"quantity": {"type": "decimal", "scale": 6}, "grade": {"type": "string", "nullable": True}},
             when=True,
             outputs={"points": {"type": "decimal", "scale": 2, "rounding": "half_up", "expr": expr}},
-            cases=[case],
+            cases=[case, nobody],
         )
         with database.write() as db:
             rules.code_table(db, None, rules.table_document("tests.rate", {"G5": "3", "G9": "9"}, partner=None))

@@ -1,5 +1,6 @@
 """The rules of the sample partners: right by all checks, and every row and branch of them met by a case."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -8,13 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.errors import UnknownReference
-from chalicelib.language import compile_ruleset
+from chalicelib.language import compile_ruleset, parse_json
 from chalicelib.partners import manifest
 from chalicelib.rules import code_tables, documents, rulesets, simulation
 from tests.factories.rules import RULES, code_table, document, live_ruleset
+from tests.factories.samples import SAMPLES
 
 NAMES = sorted(path.stem for path in (RULES / "rulesets").glob("*.json"))
 LAYOUTS = sorted(path.stem for path in (RULES / "layouts").glob("*.json"))
+#: What decides the programs of the partners that came after the first two.
+PROGRAMS = frozenset(
+    {
+        "fairfield.jubilee",
+        "fairfield.shop-points",
+        "metro-transit.night-duty",
+        "metro-transit.uniform",
+        "st-brigid.scrubs",
+        "st-brigid.service-awards",
+        "vega-motors.brand-store",
+        "vega-motors.workwear",
+    }
+)
 PARTNER = b"part" * 4
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -39,9 +54,27 @@ class TestEverySample:
         assert not any(result.passed for result in compile_ruleset(written).run_cases())
 
 
-class TestCoverage:
-    @pytest.mark.parametrize("name", ["aurora-air.accrual", "harbor-hotels.accrual"])
-    def test_every_row_of_every_table_is_hit_by_a_case(self, name):
+class TestEveryRuleset:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_is_shown_by_its_own_cases_in_full(self, name):
+        found = compile_ruleset(document(f"rulesets/{name}")).coverage()
+
+        assert found.complete, found
+        assert found.items, "nothing was asked for"
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_has_nothing_that_lint_would_say_of_it(self, name):
+        assert compile_ruleset(document(f"rulesets/{name}")).lint() == ()
+
+    @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".accrual") or name in PROGRAMS])
+    def test_quotes_its_contract(self, name):
+        why = document(f"rulesets/{name}")["why"]
+
+        assert len(why) > 200
+        assert re.search(r"[Cc]ontract|[Aa]greement|policy|terms|resolution|protocol", why)
+
+    @pytest.mark.parametrize("name", [name for name in NAMES if document(f"rulesets/{name}").get("tables")])
+    def test_has_a_case_that_notices_a_change_of_any_row(self, name):
         written = document(f"rulesets/{name}")
         results = {result.name for result in compile_ruleset(written).run_cases() if result.passed}
 
@@ -52,6 +85,25 @@ class TestCoverage:
                 row[len(declared["in"]) :] = ["7777"] * len(declared["out"])
                 changed = {result.name for result in compile_ruleset(broken).run_cases() if not result.passed}
                 assert changed & results, f"no case notices a change of row {number} of table {table}"
+
+
+class TestTheTenPrograms:
+    def test_are_decided_by_a_ruleset_each_and_named_in_the_documentation(self):
+        manifests = [document(f"partners/{path.stem}") for path in sorted((RULES / "partners").glob("*.json"))]
+        used = {program["ruleset"] for one in manifests for program in one["programs"]}
+        page = (RULES.parent / "docs" / "programs.md").read_text()
+
+        assert len(used) == 10
+        assert used == {"aurora-air.accrual", "harbor-hotels.accrual", *PROGRAMS}
+        assert [name for name in sorted(used) if f"`rules/rulesets/{name}.json`" not in page] == []
+
+    def test_a_correction_with_effect_from_a_past_day_is_held_to_the_same(self):
+        corrected = SAMPLES / "metro-transit/award-2026-11/metro-transit.night-duty.json"
+        rule = compile_ruleset(parse_json(corrected.read_bytes()))
+
+        assert all(result.passed for result in rule.run_cases())
+        assert rule.coverage().complete
+        assert rule.lint() == ()
 
 
 class TestAuroraAir:

@@ -1,0 +1,1 @@
+"""The workbench: what a draft of a rule would have decided about what has already happened."""

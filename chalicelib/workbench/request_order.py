@@ -1,0 +1,73 @@
+"""In which order the events of one request were decided, under a rule that looks back: told by the sums they saw.
+
+Such a rule ties periods together: an event of November sees what October had earned by then, so it says where it stood
+among the events of October. Of two events that saw the sum of one period, the one that saw less came first; where both
+saw the same, the one whose own points are in that sum's period came last.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from sqlalchemy.engine import Connection
+
+from chalicelib.points import aggregates
+from chalicelib.points.aggregates import Span
+from chalicelib.points.redeciding import Kept
+from chalicelib.rules import rulesets
+from chalicelib.rules.rulesets import LiveVersion
+
+if TYPE_CHECKING:
+    from chalicelib.workbench.reading import Past
+
+_Period: TypeAlias = tuple[str, date]
+
+
+class _Saw(NamedTuple):
+    """What each period had earned when the event was decided, and the periods that its own points then changed."""
+
+    sums: Mapping[_Period, Decimal]
+    changed: frozenset[_Period]
+
+
+def of_request(db: Connection, together: Sequence["Past"]) -> list["Past"]:
+    """One account's events of one request, in an order that explains what they saw; of several, by their numbers."""
+    versions: dict[bytes, LiveVersion] = {}
+    for past in together:
+        if past.version_id not in versions:
+            versions[past.version_id] = rulesets.version(db, past.version_id)
+    pasts = sorted(together)
+    saw = [_saw(past, versions[past.version_id]) for past in pasts]
+    earlier = [{at for at, one in enumerate(saw) if _precedes(one, other)} for other in saw]
+    waiting = dict.fromkeys(range(len(pasts)))
+    found: list[Past] = []
+    while waiting:
+        free = (at for at in waiting if earlier[at].isdisjoint(waiting))
+        at = next(free, next(iter(waiting)))
+        del waiting[at]
+        found.append(pasts[at])
+    return found
+
+
+def _saw(past: "Past", version: LiveVersion) -> _Saw:
+    told = Kept.of(past.facts).aggregates if past.facts is not None else {}
+    spans = {name: Span.of(declared) for name, declared in version.compiled.aggregates.items()}
+    sums = {
+        (span.kind, aggregates.bounds(span, past.event_date)[0]): Decimal(told[name])
+        for name, span in spans.items()
+        if name in told
+    }
+    own = {(span.kind, aggregates.period_start(span.kind, past.event_date)) for span in spans.values()}
+    return _Saw(sums, frozenset(own if past.points_minor else ()))
+
+
+def _precedes(first: _Saw, second: _Saw) -> bool:
+    if first is second:
+        return False
+    shared = first.sums.keys() & second.sums.keys()
+    return any(
+        first.sums[period] < second.sums[period]
+        or (first.sums[period] == second.sums[period] and period in second.changed and period not in first.changed)
+        for period in shared
+    )

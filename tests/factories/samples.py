@@ -1,0 +1,66 @@
+"""The sample partners of the repository: onboarded by their manifests, their sample files, what their members have."""
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from chalicelib.partners import directory, onboarding
+from chalicelib.partners.models import member
+from chalicelib.points import balances
+from chalicelib.storage.engine import Database
+from tests.factories.files import Hub
+from tests.factories.partners import CALLER
+from tests.factories.rules import LONG_AGO, RULES, document
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+#: The partners that have nothing but programs: no store, and the hub's own layouts.
+PROGRAM_PARTNERS = ("fairfield", "metro-transit", "st-brigid", "vega-motors")
+_FOLDERS = {"layouts": "layouts", "rulesets": "rulesets", "code_tables": "code-tables"}
+
+
+def bundle(code: str) -> dict[str, Any]:
+    """A partner's manifest with the documents that are its own or shared."""
+    found: dict[str, Any] = {"manifest": document(f"partners/{code}")}
+    for part, folder in _FOLDERS.items():
+        documents = [document(f"{folder}/{path.stem}") for path in sorted((RULES / folder).glob("*.json"))]
+        found[part] = [each for each in documents if each["partner"] in {None, code}]
+    return found
+
+
+def onboard(database: Database, code: str) -> Hub:
+    """The partner as its manifest and the documents that are its own or shared make it."""
+    apply(database, bundle(code), now=LONG_AGO)
+    with database.read() as db:
+        return Hub(database, directory.named(db, code))
+
+
+def apply(database: Database, given: dict[str, Any], *, now: datetime) -> None:
+    """Bring a partner to what a bundle says."""
+    with database.write() as db:
+        onboarding.apply(db, given, dry_run=False, caller=CALLER, now=now)
+
+
+def drop(hub: Hub, path: str) -> None:
+    """Process one sample."""
+    partner, layout, name = path.split("/")
+    hub.process(layout, (SAMPLES / path).read_bytes(), name=name, partner=partner)
+
+
+def rejected(hub: Hub, name: str) -> Counter[str]:
+    """How many rows of a file were rejected, by code."""
+    return Counter(row.code for row in hub.rows(name) if row.outcome == "rejected")
+
+
+def earned(hub: Hub, program: str) -> dict[str, str]:
+    """All that everybody with points in a program ever earned there, in the program's decimals, by employee."""
+    found = {}
+    with hub.database.read() as db:
+        people = select(member.c.id, member.c.employee_id).where(member.c.partner_id == hub.partner.id)
+        for member_id, employee_id in db.execute(people.order_by(member.c.employee_id)).all():
+            for balance in balances.of(db, member_id, now=hub.clock()):
+                if balance.program_code == program:
+                    found[employee_id] = str(balance.amount(balance.lifetime_minor))
+    return found
