@@ -83,6 +83,15 @@ def intake_sweeper(_event: CloudWatchEvent) -> None:
     _beat("intake_sweeper")
 
 
+@app.schedule(Rate(15, unit=Rate.MINUTES), name="missing_files")
+def missing_files(_event: CloudWatchEvent) -> None:
+    """Compare the files that came with those that are expected."""
+    from chalicelib.files import expecting
+
+    database().run(lambda db: expecting.watch(db, now=clock.now()))
+    _beat("missing_files")
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="backtest_sweeper")
 def backtest_sweeper(_event: CloudWatchEvent) -> None:
     """Go on with back-tests that nobody works on."""
@@ -90,6 +99,24 @@ def backtest_sweeper(_event: CloudWatchEvent) -> None:
 
     running.sweep(database(), clock=clock.now)
     _beat("backtest_sweeper")
+
+
+@app.schedule(Rate(5, unit=Rate.MINUTES), name="hold_sweeper")
+def hold_sweeper(_event: CloudWatchEvent) -> None:
+    """Give back what baskets held for too long."""
+    from chalicelib.points import hold_sweeper as sweeper
+
+    sweeper.sweep(database(), now=clock.now())
+    _beat("hold_sweeper")
+
+
+@app.schedule(Cron(0, 2, "*", "*", "?", "*"), name="expirations")
+def expirations(_event: CloudWatchEvent) -> None:
+    """Post what was not spent by its last day."""
+    from chalicelib.points import expirations as expiry
+
+    expiry.run(database(), now=clock.now())
+    _beat("expirations")
 
 
 @app.schedule(Cron(0, 3, "*", "*", "?", "*"), name="retention")

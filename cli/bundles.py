@@ -124,16 +124,24 @@ def gather(folder: Path) -> list[Bundle]:
     return [found.bundle(partner) for partner in found.manifests]
 
 
-def apply_all(client: HubClient, folder: Path) -> None:
-    """Apply the bundle of each partner. Raises the first refusal; those before it stay applied."""
+def apply_all(client: HubClient, folder: Path) -> list[str]:
+    """Apply the bundle of each partner; the rules that wait for approval. Raises the first refusal.
+
+    What was applied before a refusal stays applied.
+    """
+    waiting: set[str] = set()
     for bundle in gather(folder):
-        apply(client, bundle)
+        steps = apply(client, bundle)["steps"]
+        waiting |= {step["code"] for step in steps if step["action"] == "awaits_approval"}
+    return sorted(waiting)
 
 
-def apply(client: HubClient, bundle: Bundle) -> Any:  # noqa: ANN401 - a JSON document
-    """Bring one partner to what its bundle says; what was done. A refusal names the files."""
+def apply(client: HubClient, bundle: Bundle, *, dry_run: bool = False) -> Any:  # noqa: ANN401 - a JSON document
+    """Bring one partner to what its bundle says; what was done, or would be. A refusal names the files."""
     try:
-        return client.put(f"/v1/partners/{segment(bundle.partner)}/onboarding", bundle.text)
+        return client.put(
+            f"/v1/partners/{segment(bundle.partner)}/onboarding", bundle.text, dry_run="true" if dry_run else None
+        )
     except InterlineError as error:
         raise bundle.located(error) from error
 

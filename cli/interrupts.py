@@ -5,6 +5,15 @@ from types import FrameType
 from typing import NoReturn
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_came: list[int] = []
+
+
+class Interrupted(BaseException):
+    """A signal ends the command.
+
+    Not a KeyboardInterrupt: Python remembers one that passed through ``exec``, as dataclasses use it, and ends the
+    process by the signal although it was answered.
+    """
 
 
 def hold_back() -> None:
@@ -18,9 +27,15 @@ def let_through() -> None:
 
 
 def raise_the_first() -> None:
-    """Raise KeyboardInterrupt at the first of them; those that follow must not disturb the stopping."""
+    """Raise Interrupted at the first of them; those that follow must not disturb the stopping."""
     for number in _ENDING:
         signal.signal(number, _interrupt)
+
+
+def check() -> None:
+    """Raise Interrupted when a signal came: what a signal raises may be lost in a callback that nobody waits for."""
+    if _came:
+        raise Interrupted
 
 
 def ignore() -> None:
@@ -29,6 +44,7 @@ def ignore() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     ignore()
-    raise KeyboardInterrupt
+    _came.append(number)
+    raise Interrupted

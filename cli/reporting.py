@@ -3,20 +3,28 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
+from typer.exceptions import Abort, TyperException
 
-from chalicelib.errors import InterlineError
+from chalicelib.errors import InterlineError, InvalidInput
 
 REFUSED = 1
+WRONG_USE = 2
 _PIPED_WIDTH = 120
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+class NotUsable(InvalidInput):
+    """What a command was given is not what it takes: it ends as wrong usage does."""
+
+    code = "wrong_usage"
 
 
 class Report:
@@ -41,7 +49,7 @@ class Report:
 
 @contextmanager
 def reporting(*, as_json: bool) -> Iterator[Report]:
-    """Run a command; what the hub refuses becomes a sentence (or a JSON document) and exit status 1."""
+    """Run a command; what is refused becomes a sentence (or a JSON document) and exit status 1, NotUsable 2."""
     report = Report(as_json=as_json)
     try:
         yield report
@@ -50,7 +58,22 @@ def reporting(*, as_json: bool) -> Iterator[Report]:
             _write({"error": error_document(error)})
         else:
             show_error(report.console, error)
-        raise typer.Exit(REFUSED) from error
+        raise typer.Exit(WRONG_USE if isinstance(error, NotUsable) else REFUSED) from error
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> None:
+    """Run a command line and exit. With ``--json`` wrong usage, too, is one JSON document on standard output."""
+    if "--json" not in arguments:
+        app(list(arguments), prog_name="hub")
+        return
+    try:
+        status = app(list(arguments), prog_name="hub", standalone_mode=False)
+    except TyperException as error:
+        _write({"error": error_document(NotUsable(error.format_message()))})
+        status = error.exit_code
+    except Abort:
+        status = REFUSED
+    sys.exit(status)
 
 
 def error_document(error: InterlineError) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,18 @@ from cli.client import HubClient
 from cli.reporting import AsJson, Report, reporting, show_error
 from cli.target import home_path, s3_options
 from cli.watching import RuleWatcher, Seen, snapshot
+from local import environment
 from local.console import LogView
 from local.home import REPOSITORY, Home
 from local.log_file import LogFile
 from local.supervisor import Options, Running, Supervisor
+
+_WATCHED = {
+    "off": "a file that you save there is applied at once",
+    "required": "a file that you save there is checked at once; rules need approval",
+}
+#: Rules that are named; the rest is counted.
+_NAMED_MAX = 5
 
 
 def up(
@@ -50,16 +59,19 @@ def up(
             with report.console.status("Starting …"):
                 running = supervisor.start()
             # Whoever reads that the hub is up finds its rules in force.
-            applied = _apply_rules(report, home, running, rules)
+            applied, waiting = _apply_rules(report, home, running, rules)
             _announce(report, home, running, rules if watch else None)
-            if not empty:
+            if waiting:
+                _say_what_waits(report.console, waiting)
+            elif not empty:
                 _process_samples(report, home, running)
             log.quiet = False
             if watch:
-                watcher = RuleWatcher(rules, _client(home, running), home.rules_seen, log.show)
+                saves = environment.rule_approval(os.environ) == "off"
+                watcher = RuleWatcher(rules, _client(home, running), home.rules_seen, log.show, saves=saves)
                 watcher.begin(applied)
-            supervisor.watch()
-        except KeyboardInterrupt:
+            supervisor.watch(interrupts.check)
+        except interrupts.Interrupted:
             report.console.print("Stopping …")
         finally:
             interrupts.ignore()
@@ -70,20 +82,38 @@ def up(
         report.console.print("Stopped.")
 
 
-def _apply_rules(report: Report, home: Home, running: Running, folder: Path) -> Seen | None:
-    """Apply the rule files once in the life of a home, and say which; a start that was cut short does it again."""
+def _apply_rules(report: Report, home: Home, running: Running, folder: Path) -> tuple[Seen | None, list[str]]:
+    """Apply the rule files once in the life of a home; which files, and the rules that wait for approval.
+
+    A start that was cut short, or after which nothing decides yet, does it again.
+    """
     if home.state().get("rules_applied"):
-        return None
+        return None, []
     found = snapshot(folder)
     try:
         with report.console.status("Applying rules/ …"):
-            bundles.apply_all(_client(home, running), folder)
+            waiting = bundles.apply_all(_client(home, running), folder)
     except InterlineError as error:
         # The hub itself is up: it stays so, and the next start tries again.
         show_error(report.console, error)
-        return None
-    home.save_state(home.state() | {"rules_applied": True})
-    return found
+        return None, []
+    if not waiting:
+        home.save_state(home.state() | {"rules_applied": True})
+    return found, waiting
+
+
+def _say_what_waits(console: Console, waiting: Sequence[str]) -> None:
+    """Nothing decides on a hub whose first rules nobody approved: say so, and how to go on."""
+    some = ", ".join(waiting[:_NAMED_MAX]) + (", …" if len(waiting) > _NAMED_MAX else "")
+    lines = [
+        f"{len(waiting)} rules and layouts are saved and decide nothing: INTERLINE_RULE_APPROVAL=required,",
+        f"and nobody has approved them ({some}).",
+        "Every file would be quarantined, so the samples are not processed. Either",
+        "  start once without INTERLINE_RULE_APPROVAL, which brings the rule files in, and then again with it; or",
+        "  let another person approve each (hub rules approve RULESET --version 1) and promote it (hub rules promote).",
+    ]
+    for line in lines:
+        console.print(Text(line, style="bold yellow"), soft_wrap=True)
 
 
 def _process_samples(report: Report, home: Home, running: Running) -> None:
@@ -121,7 +151,7 @@ def _welcome(console: Console, home: Home, running: Running, watched: Path | Non
         ("Commerce Cloud", running.commerce_cloud_url, "stand-in, customers on disk"),
         ("Workers", "files, deliveries, schedules", "the handlers of app.py"),
         ("State", str(home.root), f"INTERLINE_HOME; all that is logged: {home.log.name}"),
-        *([("Rules", str(watched), "a file that you save there is applied at once")] if watched else []),
+        *([("Rules", str(watched), _WATCHED[environment.rule_approval(os.environ)])] if watched else []),
         ("", "", ""),
         ("Drop a file", "./hub drop FILE --partner CODE --layout NAME", ""),
         ("  or by any S3", f"{copy} FILE s3://hub-in/PARTNER/LAYOUT/", ""),

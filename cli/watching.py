@@ -1,6 +1,7 @@
 """Rule files that are saved while a hub runs here: each partner whose files changed is applied again at once.
 
 A file that is broken changes nothing: the live versions go on deciding, and the log says where the file is wrong.
+Where rules need approval, files are only checked: whoever writes a file on this machine is not the user of the key.
 """
 
 import json
@@ -22,19 +23,29 @@ _STILL_S = 0.2
 _STOP_S = 40.0
 _SOURCE = "rules"
 
+#: What was not done, and a person must see to.
+_LEFT = frozenset({"awaits_promotion", "withdrawn", "behind"})
+_NOT_SAVED = (
+    "Rules need approval here, so nothing was saved: `hub rules save FILE` or `hub rules plan`, with your own key."
+)
+
 #: Name in the folder -> (modified at, in nanoseconds; bytes).
 Seen = Mapping[str, tuple[int, int]]
 Say = Callable[[str, str], None]
 
 
 class RuleWatcher:
-    """Watches one folder of rule files for one hub. ``seen`` keeps on disk what was looked at, also between starts."""
+    """Watches one folder of rule files for one hub. ``seen`` keeps on disk what was looked at, also between starts.
 
-    def __init__(self, folder: Path, client: HubClient, seen: Path, say: Say) -> None:
+    ``saves`` False: it only tells what the files would change.
+    """
+
+    def __init__(self, folder: Path, client: HubClient, seen: Path, say: Say, *, saves: bool = True) -> None:
         self._folder = folder
         self._client = client
         self._path = seen
         self._say = say
+        self._saves = saves
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rules", daemon=True)
 
@@ -90,7 +101,7 @@ class RuleWatcher:
 
     def _one(self, folder: Folder, partner: str, told: set[Fault]) -> None:
         try:
-            plan = bundles.apply(self._client, folder.bundle(partner))
+            plan = bundles.apply(self._client, folder.bundle(partner), dry_run=not self._saves)
         except Unavailable:
             raise
         except InterlineError as error:
@@ -102,10 +113,14 @@ class RuleWatcher:
                 self._note("ERROR", f"{partner} is not changed: {error.message}", code=error.code)
             return
         steps = [step for step in plan["steps"] if step["action"] != "unchanged"]
-        for sentence in map(_sentence, steps):
-            self._note("INFO", sentence, partner=partner)
         if not steps:
-            self._note("INFO", "Saved; it changes nothing.", partner=partner)
+            self._note("INFO", f"{'Saved' if self._saves else 'Checked'}; it changes nothing.", partner=partner)
+        elif self._saves:
+            for step in steps:
+                self._note("WARNING" if step["action"] in _LEFT else "INFO", _sentence(step), partner=partner)
+        else:
+            named = ", ".join(dict.fromkeys(f"{_kind(step)} {step['code']}" for step in steps))
+            self._note("INFO", f"Checked: {named} would change. {_NOT_SAVED}", partner=partner)
 
     def _broken(self, fault: Fault) -> None:
         sentence = fault.message.rstrip(".")
@@ -154,8 +169,10 @@ def _partners(folder: Folder, changed: set[str]) -> list[str]:
 
 def _sentence(step: Mapping[str, Any]) -> str:
     """What one step did."""
-    kind, code, after = step["kind"].replace("_", " "), step["code"], step["after"]
+    kind, code, after = _kind(step), step["code"], step["after"]
     match step["action"], step["kind"]:
+        case (("awaits_promotion" | "withdrawn" | "behind"), _):
+            return f"{code} version {after['version']} does not decide by its file: {'; '.join(step['changes'])}."
         case "awaits_approval", _:
             return f"{code} version {after['version']} is saved and awaits approval; it decides nothing yet."
         case _, "activation":
@@ -166,3 +183,7 @@ def _sentence(step: Mapping[str, Any]) -> str:
     said = "; ".join(step["changes"]) or ", ".join(f"{name} {value}" for name, value in after.items())
     word = "new" if step["action"] == "create" else "changed"
     return f"{kind} {code} is {word}{': ' if said else ''}{said}."
+
+
+def _kind(step: Mapping[str, Any]) -> str:
+    return str(step["kind"]).replace("_", " ")

@@ -24,7 +24,7 @@ def of_hub(given: Mapping[str, str], home: Home, *, aws_url: str, url: str) -> d
     defaults = {
         "INTERLINE_DATABASE_URL": database_url,
         "INTERLINE_DATABASE_POOL_MAX": str(_GATEWAY_CONNECTIONS),
-        "INTERLINE_RULE_APPROVAL": "off",
+        "INTERLINE_RULE_APPROVAL": rule_approval(given),
         "INTERLINE_FILE_LEASE_S": str(_FILE_LEASE_S),
         "INTERLINE_SIDECAR_WAIT_S": str(_SIDECAR_WAIT_S),
         "INTERLINE_PUBLIC_URL": url,
@@ -46,6 +46,11 @@ def of_hub(given: Mapping[str, str], home: Home, *, aws_url: str, url: str) -> d
             "PYTHONUNBUFFERED": "1",
         }
     )
+
+
+def rule_approval(given: Mapping[str, str]) -> str:
+    """Whether rules need approval on a local hub: only when the caller says so."""
+    return given.get("INTERLINE_RULE_APPROVAL", "off")
 
 
 def as_shell(variables: Mapping[str, str]) -> str:
@@ -71,4 +76,6 @@ def of_stand_in(given: Mapping[str, str], home: Home, port: int) -> dict[str, st
         "STATE_DIR": str(home.aws / "state"),
         "LAMBDA_EXECUTOR": "local",
         "PYTHONUNBUFFERED": "1",
+        # It checks the signatures of URLs, which the hub makes with these.
+        **CREDENTIALS,
     }

@@ -88,12 +88,13 @@ class Supervisor:
             self._url, self._aws_url, self._commerce_cloud_url, prepared["admin_key"], time.monotonic() - begun
         )
 
-    def watch(self) -> NoReturn:
-        """Start again what dies, until a signal's exception ends it.
+    def watch(self, check: Callable[[], None]) -> NoReturn:
+        """Start again what dies, until a signal's exception, or what ``check`` raises, ends it.
 
         Raises Unavailable when processes die more than five times within two minutes.
         """
         while True:
+            check()
             time.sleep(_WATCH_S)
             for name, child in list(self._children.items()):
                 status = child.ended()

@@ -25,6 +25,8 @@ from local.event_sources import QueuePoller, Timings, queue_sources, run_schedul
 log = logging.getLogger("local.workers")
 
 _CRASHED = 70
+#: What a handler in hand gets to end; less than the supervisor gives the process.
+_GRACE_S = 4.0
 
 
 def run(app: Chalice, timings: Timings, stopping: threading.Event) -> None:
@@ -73,6 +75,23 @@ def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
     return threading.Thread(target=guarded, name=name, daemon=True)
 
 
+def stopped_by_sigterm(grace_s: float) -> threading.Event:
+    """An event that SIGTERM sets; ``grace_s`` later the process ends, whatever a handler waits for.
+
+    A service that went first can hold a handler for long; what it leaves undone, the next hub takes up.
+    """
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+        ending = threading.Timer(grace_s, os._exit, (0,))
+        ending.daemon = True
+        ending.start()
+
+    signal.signal(signal.SIGTERM, stop)
+    return stopping
+
+
 def main(arguments: list[str]) -> None:
     """Start the workers of ``app.app``."""
     parser = argparse.ArgumentParser(prog="python -m local.workers", description=__doc__)
@@ -83,12 +102,7 @@ def main(arguments: list[str]) -> None:
     faulthandler.register(signal.SIGUSR1)
     import app
 
-    stopping = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
+    stopping = stopped_by_sigterm(_GRACE_S)
     # Ctrl-C reaches every process of the terminal; the supervisor decides when this one stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _thread("recovery", partial(_recover, stopping)).start()

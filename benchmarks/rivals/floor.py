@@ -29,11 +29,11 @@ _EVENT = """INSERT INTO accrual_event (id, partner_id, event_id, content_hash, p
  account_id, event_type, event_date, outcome, points_minor, ruleset_version_id, facts, actor, correlation_id,
  received_at)
  VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,'posted',%s,%s,'{}','bench','bench',%s)"""
-_TRANSFER = """INSERT INTO transfer (id, partner_id, program_id, account_id, entry_no, debit_account_id,
- credit_account_id, amount_minor, kind, source_id, business_date, posted_at)
- VALUES (%s,%s,%s,%s,%s,%s,%s,%s,'accrual',%s,%s,%s)"""
-_LOT = """INSERT INTO lot (id, partner_id, account_id, expires_on, amount_minor, remaining_minor)
- VALUES (%s,%s,%s,'2028-11-30',%s,%s)"""
+_TRANSFER = """INSERT INTO transfer (id, partner_id, program_id, account_id, entry_no, version,
+ debit_account_id, credit_account_id, amount_minor, kind, source_id, business_date, posted_at)
+ VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,'accrual',%s,%s,%s)"""
+_LOT = """INSERT INTO lot (id, partner_id, account_id, expires_on, amount_minor, remaining_minor, held_minor)
+ VALUES (%s,%s,%s,'2028-11-30',%s,%s,0)"""
 _COUNTER = """UPDATE account SET credits_posted = credits_posted + %s, entry_no = entry_no + 1, changed_at = %s
  WHERE id = %s"""
 _DELIVERY = """INSERT INTO delivery (id, partner_id, target_id, kind, entity, entity_key, unclaimed, state, attempts,
@@ -70,7 +70,7 @@ def _accrue(body: dict[str, Any]) -> dict[str, object]:
     )
     cursor.execute(
         _TRANSFER,
-        (transfer, _PARTNER, _PROGRAM, account, entry_no + 1, _ISSUANCE, account, points, event, day, now),
+        (transfer, _PARTNER, _PROGRAM, account, *[entry_no + 1] * 2, _ISSUANCE, account, points, event, day, now),
     )
     cursor.execute(_LOT, (transfer, _PARTNER, account, points, points))
     cursor.execute(_COUNTER, (points, now, account))

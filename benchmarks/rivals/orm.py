@@ -188,6 +188,7 @@ def accrue(db: Db, _caller: Caller, body: NewAccrual) -> Accrued:
         program_id=_PROGRAM,
         account_id=owned.id,
         entry_no=owned.entry_no + 1,
+        version=owned.entry_no + 1,
         debit_account_id=_ISSUANCE,
         credit_account_id=owned.id,
         amount_minor=points,
@@ -203,6 +204,7 @@ def accrue(db: Db, _caller: Caller, body: NewAccrual) -> Accrued:
         expires_on=date(2028, 11, 30),
         amount_minor=points,
         remaining_minor=points,
+        held_minor=0,
     )
     db.add_all([event, moved, earned])
     owned.credits_posted += points

@@ -1,6 +1,8 @@
 """Bearer keys: 256 random bits, of which the database keeps only the SHA-256.
 
-A key's text is ``ilk_<prefix>_<secret>``. The prefix finds the row and may be shown; the secret is shown once.
+A key's text is ``ilk_<prefix>_<secret>``. The prefix finds the row and may be shown; the secret is shown once, to who
+makes the key. So whoever makes or rotates another person's key may act in that person's name: each key keeps its
+**holders**, and passes them on to what is made with it.
 """
 
 import hmac
@@ -27,6 +29,8 @@ _MARK: Final = "ilk"
 _PREFIX_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
 _TEXT_MAX: Final = 200
+#: Actors that are the hub itself: nobody holds what it was shown.
+_SYSTEM: Final = "system:"
 #: How often at most the time of a key's last use is written.
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
 #: How long at most a replaced secret stays valid beside the new one.
@@ -168,7 +172,10 @@ def create(
         _within(scopes, granted_by.scopes, "your own key")
         if granted_by.partner_id is not None and granted_by.partner_id != reach:
             raise NotPermitted("Only keys of your own partner can be created.", code="beyond_own_rights")
-    made, text = _insert(db, name, frozenset(scopes), user_id, partner_id, expires_at, caller, now)
+    held = {caller.actor} | (frozenset() if granted_by is None else holders(db, granted_by.key_id))
+    made, text = _insert(
+        db, name, frozenset(scopes), user_id, partner_id, expires_at, held=held, caller=caller, now=now
+    )
     audit.record(
         db,
         caller=caller,
@@ -199,7 +206,11 @@ def rotate(
     _within(old.scopes, granted_by.scopes, "your own key")
     if old.expires_at is not None and old.expires_at <= now:
         raise Conflict("The key has expired: create another.", code="key_not_current")
-    made, text = _insert(db, old.name, old.scopes, old.user_id, old.partner_id, old.expires_at, caller, now)
+    # Who knew the old secret could have asked for this one.
+    held = {caller.actor} | holders(db, key_id) | holders(db, granted_by.key_id)
+    made, text = _insert(
+        db, old.name, old.scopes, old.user_id, old.partner_id, old.expires_at, held=held, caller=caller, now=now
+    )
     current = and_(api_key.c.id == key_id, api_key.c.replaced_by.is_(None), api_key.c.revoked_at.is_(None))
     replaced = db.execute(update(api_key).where(current), {"replaced_by": made.id, "revoked_at": now + overlap})
     if not replaced.rowcount:
@@ -244,6 +255,30 @@ def find(db: Connection, key_id: bytes, *, partner_id: bytes | None) -> ApiKey:
     return _key(row)
 
 
+def holders(db: Connection, key_id: bytes) -> frozenset[str]:
+    """The actors through whose hands a key's secret went, its owner's apart unless they made it themselves.
+
+    They are who made the key and the holders of the key that it was made with; of a rotated key, also the holders of
+    the one before. The hub itself is none. Raises NotFound.
+    """
+    held = db.execute(select(api_key.c.holders).where(api_key.c.id == key_id)).scalar()
+    if held is None:
+        raise NotFound(f"There is no key {public_id('key', key_id)}.")
+    return frozenset(json.loads(held))
+
+
+def held_for(db: Connection, user_id: bytes, *, at: datetime) -> frozenset[str]:
+    """The actors who held a key that could act in the user's name at that time."""
+    usable = (
+        api_key.c.user_id == user_id,
+        api_key.c.created_at <= at,
+        or_(api_key.c.revoked_at.is_(None), api_key.c.revoked_at > at),
+        or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > at),
+    )
+    found = db.execute(select(api_key.c.holders).where(*usable)).scalars()
+    return frozenset(actor for held in found for actor in json.loads(held))
+
+
 def in_order(
     db: Connection,
     *,
@@ -283,9 +318,12 @@ def _insert(
     user_id: bytes | None,
     partner_id: bytes | None,
     expires_at: datetime | None,
+    *,
+    held: AbstractSet[str],
     caller: Caller,
     now: datetime,
 ) -> tuple[ApiKey, str]:
+    """Store a new key that went through the hands of ``held``; the key, and its text."""
     prefix = secrets.token_hex(_PREFIX_BYTES)
     text = f"{_MARK}_{prefix}_{secrets.token_hex(_SECRET_BYTES)}"
     made = ApiKey(new_id(), prefix, name, user_id, partner_id, scopes, now, caller.actor, expires_at, None, None, None)
@@ -301,6 +339,7 @@ def _insert(
             "scopes": json.dumps(sorted(scopes)),
             "created_at": now,
             "created_by": caller.actor,
+            "holders": json.dumps(sorted(each for each in held if not each.startswith(_SYSTEM))),
             "expires_at": expires_at,
         },
     )

@@ -10,7 +10,7 @@ user_account = table(
     id_column(),
     Column("email", String(254), nullable=False, unique=True),
     Column("name", String(200), nullable=False),
-    Column("role", code(20), nullable=False),  # admin | operator | approver | viewer
+    Column("role", code(20), nullable=False),  # admin | author | operator | approver | viewer
     Column("partner_id", Id),  # None: sees every partner
     Column("status", code(20), nullable=False),  # active | disabled
     Column("created_at", Microseconds, nullable=False),
@@ -29,6 +29,7 @@ api_key = table(
     Column("scopes", JsonText, nullable=False),
     Column("created_at", Microseconds, nullable=False),
     Column("created_by", code(40), nullable=False),
+    Column("holders", JsonText, nullable=False),  # who may know the secret besides the owner; see ``keys.holders``
     Column("expires_at", Microseconds),
     Column("revoked_at", Microseconds),
     Column("replaced_by", Id),

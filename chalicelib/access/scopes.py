@@ -20,7 +20,15 @@ class Scope(StrEnum):
     ACCRUALS_READ = "accruals:read"
     ACCRUALS_WRITE = "accruals:write"
     LEDGER_READ = "ledger:read"
+    #: Correct what was given: adjust, take back an accrual, run an expiry.
+    LEDGER_ADJUST = "ledger:adjust"
+    #: Decide about an adjustment that somebody else asked for.
+    LEDGER_APPROVE = "ledger:approve"
+    #: Hold, redeem and refund a member's points: the store's and the order system's right, not a partner's.
+    POINTS_SPEND = "points:spend"
     FILES_READ = "files:read"
+    #: Mend, resubmit, try and upload files.
+    FILES_WRITE = "files:write"
     DELIVERIES_READ = "deliveries:read"
     DELIVERIES_WRITE = "deliveries:write"
     RULES_READ = "rules:read"
@@ -38,6 +46,8 @@ class Role(StrEnum):
     """What a user is; it bounds the scopes of the user's keys."""
 
     ADMIN = "admin"
+    #: Writes rules and what they are part of, and gives nobody a key: so another person can approve them.
+    AUTHOR = "author"
     OPERATOR = "operator"
     APPROVER = "approver"
     VIEWER = "viewer"
@@ -60,15 +70,20 @@ _READS: Final = frozenset(
 ROLE_SCOPES: Final[Mapping[Role, frozenset[Scope]]] = MappingProxyType(
     {
         Role.ADMIN: frozenset(Scope),
+        Role.AUTHOR: _READS
+        | {Scope.PARTNERS_ADMIN, Scope.PROGRAMS_ADMIN, Scope.RULES_WRITE, Scope.AUDIT_READ, Scope.KEYS_ROTATE},
         Role.OPERATOR: _READS
         | {
             Scope.MEMBERS_PERSONAL,
             Scope.MEMBERS_WRITE,
             Scope.ACCRUALS_WRITE,
+            Scope.LEDGER_ADJUST,
+            Scope.POINTS_SPEND,
+            Scope.FILES_WRITE,
             Scope.DELIVERIES_WRITE,
             Scope.KEYS_ROTATE,
         },
-        Role.APPROVER: _READS | {Scope.RULES_APPROVE, Scope.AUDIT_READ, Scope.KEYS_ROTATE},
+        Role.APPROVER: _READS | {Scope.RULES_APPROVE, Scope.LEDGER_APPROVE, Scope.AUDIT_READ, Scope.KEYS_ROTATE},
         Role.VIEWER: _READS | {Scope.KEYS_ROTATE},
     }
 )
@@ -78,5 +93,6 @@ PARTNER_SCOPES: Final = (_READS - {Scope.RULES_READ}) | {
     Scope.MEMBERS_PERSONAL,
     Scope.MEMBERS_WRITE,
     Scope.ACCRUALS_WRITE,
+    Scope.FILES_WRITE,
     Scope.KEYS_ROTATE,
 }

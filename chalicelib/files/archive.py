@@ -1,7 +1,7 @@
 """The archive: what arrived, under its SHA-256, readable row by row for ever.
 
-``<partner>/<sha256>.csv`` is always the plain content, so that a row is one ranged read; an object that came gzipped is
-kept beside it as ``.csv.gz``, and a sidecar as ``.ctl``. The digest is of the object as it arrived.
+``<partner>/<sha256>.csv`` is always the plain content, so that a row is one ranged read; an object that came compressed
+or in UTF-16 is kept beside it as ``.original``, and a sidecar as ``.ctl``. The digest is of the object as it arrived.
 
 Pass 2 reads the archive and not the inbox: what was checked is what is applied, whatever happens to the name in the
 inbox meanwhile, and a compressed file is expanded once. S3 does not copy
@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 from chalicelib.errors import Broken
-from chalicelib.files.reading import Measured, content_of
+from chalicelib.files.reading import Measured
 from chalicelib.files.register import InboundFile
+from chalicelib.files.unpacking import content_of
+from chalicelib.rules.layouts import Format
 from chalicelib.settings import settings
 from chalicelib.storage import objects
 
@@ -32,16 +34,17 @@ def bucket() -> str:
     return settings().bucket("hub-archive")
 
 
-def keep(file: InboundFile, *, partner_code: str, alive: Callable[[], None]) -> None:
+def keep(file: InboundFile, how: Format, *, partner_code: str, alive: Callable[[], None]) -> None:
     """Copy a checked object and its sidecar into the archive and verify the copies; again is harmless.
 
-    ``alive`` is called now and then while bytes flow. Raises NotFound or Conflict when the object is gone or replaced.
+    ``how`` is the format by its layout; ``alive`` is called now and then while bytes flow. Raises NotFound or Conflict
+    when the object is gone or replaced.
     """
     sha256 = _digest_of(file)
     plain = key_of(partner_code, sha256)
     if file.compressed:
-        _copy_verified(file.bucket, file.object_key, f"{plain}.gz", etag=file.etag, sha256=sha256)
-        _keep_expanded(file, plain, sha256, alive)
+        _copy_verified(file.bucket, file.object_key, _original(plain), etag=file.etag, sha256=sha256)
+        _keep_expanded(file, how, plain, sha256, alive)
     else:
         _copy_verified(file.bucket, file.object_key, plain, etag=file.etag, sha256=sha256)
     if file.sidecar_key is not None:
@@ -63,6 +66,10 @@ def raw_row(partner_code: str, sha256: bytes, *, offset: int, length: int) -> by
     """The bytes of one row as they arrived. Raises NotFound."""
     with objects.open_range(bucket(), key_of(partner_code, sha256), offset, length) as source:
         return source.read(length)
+
+
+def _original(key: str) -> str:
+    return f"{key.removesuffix('.csv')}.original"
 
 
 def _digest_of(file: InboundFile) -> bytes:
@@ -97,16 +104,16 @@ def _verify(key: str, sha256: bytes | None) -> None:
         raise Broken(f"The archived object {key} does not have the SHA-256 it is filed under.", code="archive_differs")
 
 
-def _keep_expanded(file: InboundFile, key: str, sha256: bytes, alive: Callable[[], None]) -> None:
+def _keep_expanded(file: InboundFile, how: Format, key: str, sha256: bytes, alive: Callable[[], None]) -> None:
     """Write the expanded content; the archived original is the source, since nobody can replace that one."""
-    with objects.open_range(bucket(), f"{key}.gz") as arrived:
+    with objects.open_range(bucket(), _original(key)) as arrived:
         measured = Measured(arrived)
-        plain, _ = content_of(measured, expanded_bytes_max=settings().expanded_bytes_max)
+        plain, _ = content_of(measured, how, expanded_bytes_max=settings().expanded_bytes_max)
         written = hashlib.sha256()
         objects.upload(bucket(), key, _hashed(plain, written, alive), content_type=_TEXT)
         measured.drain()
     if measured.digest != sha256:
-        raise Broken(f"The archived object {key}.gz is not file {file.public_id}.", code="archive_differs")
+        raise Broken(f"The archived original of {key} is not file {file.public_id}.", code="archive_differs")
     _verify(key, written.digest())
 
 

@@ -11,13 +11,16 @@ from typing import IO, cast
 from chalicelib.files import controls
 from chalicelib.files.controls import Stated
 from chalicelib.files.layouts import Reading
-from chalicelib.files.reading import Measured, Record, content_of, records
+from chalicelib.files.reading import RECORD_BYTES_MAX, Measured, Record, records
 from chalicelib.files.refusals import FileRefused, RowRefused
-from chalicelib.files.translating import Header, Translator
+from chalicelib.files.translating import Header, Translator, translator_of
+from chalicelib.files.unpacking import content_of
 from chalicelib.rules.layouts import Layout
 
 #: How many rows pass between two signs of life.
 _ALIVE_ROWS = 20_000
+#: The most columns that are named in warnings.
+_WARNINGS_MAX = 20
 
 
 @dataclass(slots=True)
@@ -26,6 +29,7 @@ class Checked:
 
     ``total`` is the sum of the control column in millionths, without the ``unreadable`` cells. ``employee_ids`` are
     those that a snapshot names, and ``latest_date`` is the latest effective date of its usable rows.
+    ``of_rejects``: the file is rejects that came back.
     """
 
     sha256: bytes = b""
@@ -40,6 +44,7 @@ class Checked:
     stated: Stated | None = None
     employee_ids: set[str] = field(default_factory=set)
     latest_date: date | None = None
+    of_rejects: bool = False
     refused: FileRefused | None = None
 
 
@@ -56,7 +61,9 @@ def check(
     measured = Measured(source)
     found = Checked()
     try:
-        content, found.compressed = content_of(measured, expanded_bytes_max=expanded_bytes_max)
+        content, found.compressed = content_of(
+            measured, reading.layout.spec.format, expanded_bytes_max=expanded_bytes_max
+        )
         _read(content, reading, partner_code, found, alive)
         measured.drain()
         _control(reading.layout, sidecar, found, measured.digest)
@@ -68,6 +75,18 @@ def check(
     return found
 
 
+def begins_like_rejects(source: IO[bytes], reading: Reading) -> bool:
+    """Whether the header at the beginning of ``source`` is that of rejects that came back; unusable ones are not."""
+    how = reading.layout.spec.format
+    try:
+        content, _ = content_of(Measured(source), how, expanded_bytes_max=RECORD_BYTES_MAX)
+        first = next(records(content, how), None)
+        return first is not None and Header(first.cells, reading.layout).is_of_rejects
+    except FileRefused:
+        # It is read as a whole later, and refused then with the reason.
+        return False
+
+
 def _read(content: IO[bytes], reading: Reading, partner_code: str, found: Checked, alive: Callable[[], None]) -> None:
     spec = reading.layout.spec
     rows = records(content, spec.format)
@@ -76,12 +95,16 @@ def _read(content: IO[bytes], reading: Reading, partner_code: str, found: Checke
         raise FileRefused("empty_file", "The file is empty.")
     found.header = first.cells
     header = Header(first.cells, reading.layout)
-    found.warnings = [f"Column `{name}` is not in the layout and was not read." for name in header.unknown if name]
+    named = [name for name in header.unknown if name]
+    found.warnings = [f"Column `{name}` is not in the layout and was not read." for name in named[:_WARNINGS_MAX]]
+    if len(named) > _WARNINGS_MAX:
+        found.warnings.append(f"{len(named) - _WARNINGS_MAX} more columns are not in the layout and were not read.")
     found.first_row_offset = first.offset + len(first.raw)
-    translator = Translator(reading, header, partner_code)
+    translator = translator_of(reading, header, partner_code)
     amount_of = controls.amounts(spec.control)
     sums = spec.control.column is not None
-    snapshot = spec.mode == "snapshot"
+    snapshot = spec.mode == "snapshot" and not header.is_of_rejects
+    found.of_rejects = header.is_of_rejects
     for record in _data_rows(rows, reading.layout, found):
         found.rows += 1
         if sums:
@@ -129,6 +152,9 @@ def _control(layout: Layout, sidecar: bytes | None, found: Checked, sha256: byte
     control = layout.spec.control
     if control.kind == "sidecar" and sidecar is not None:
         found.stated = controls.of_sidecar(sidecar, control, layout.headers)
+    if found.of_rejects and found.stated is None:
+        # Whoever mends rejects may send some of them and leave others for later.
+        return
     if found.stated is not None:
         controls.compare(found.stated, rows=found.rows, total=found.total, sha256=sha256)
     elif control.required and control.kind == "trailer":

@@ -14,8 +14,9 @@ from chalicelib.access import audit
 from chalicelib.errors import Broken, Conflict
 from chalicelib.files import archive, receipts, rejects, retrying, turns
 from chalicelib.files.holding import Holding, caller_of
+from chalicelib.files.marking import TOKEN
 from chalicelib.files.models import inbound_file
-from chalicelib.files.register import InboundFile, load, numbered
+from chalicelib.files.register import InboundFile, header_cells, load, numbered
 from chalicelib.files.turns import Turn
 from chalicelib.settings import settings
 from chalicelib.storage import objects
@@ -37,10 +38,11 @@ def finish(holding: Holding) -> None:
     if file.state in _SET_ASIDE:
         _set_aside(file)
     if file.state == "duplicate" and not archive.holds(file, partner_code=file.place):
-        archive.keep(file, partner_code=file.place, alive=holding.alive)
+        archive.keep(file, holding.format(), partner_code=file.place, alive=holding.alive)
     answer(holding.database, file.id)
     if file.state == "processed" and file.entity == "roster":
         retrying.retry_unknown_members(holding)
+    if file.state == "processed" and (file.entity == "roster" or _names_rows(file)):
         for changed in retrying.files_to_answer(holding):
             answer(holding.database, changed)
     _empty_inbox(file)
@@ -55,6 +57,11 @@ def finish(holding: Holding) -> None:
             "file_id": file.public_id,
         },
     )
+
+
+def _names_rows(file: InboundFile) -> bool:
+    """Whether the file may have taken over rows of others, whose figures have moved then."""
+    return TOKEN in (cell.strip().casefold() for cell in header_cells(file))
 
 
 def answer(database: Database, file_id: bytes) -> None:

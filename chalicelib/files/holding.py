@@ -9,12 +9,14 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Broken
-from chalicelib.files import turns
+from chalicelib.files import layouts, turns
 from chalicelib.files.refusals import TimeShort
 from chalicelib.files.register import InboundFile
 from chalicelib.files.turns import Turn
 from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
+from chalicelib.rules import rulesets
+from chalicelib.rules.layouts import Format
 from chalicelib.settings import settings
 from chalicelib.storage.engine import Database
 
@@ -49,6 +51,13 @@ class Holding:
         if found is None:
             raise Broken(f"File {self.file.public_id} belongs to no partner.")
         return found
+
+    def format(self) -> Format:
+        """How the file's bytes become cells, by its layout. Raises Broken for a file without one."""
+        if self.file.layout_version_id is None:
+            raise Broken(f"File {self.file.public_id} has no layout to be read by.")
+        with self.database.read() as db:
+            return layouts.of_version(rulesets.version(db, self.file.layout_version_id)).spec.format
 
     def run(self, work: Callable[[Connection, Turn, datetime], Turn]) -> None:
         """One write transaction that ends with a changed file row; the turn is the one it returns."""

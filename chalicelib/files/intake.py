@@ -148,7 +148,7 @@ def _advance(holding: Holding) -> None:
             case "checked":
                 partner = holding.partner()
                 try:
-                    archive.keep(holding.file, partner_code=partner.code, alive=holding.alive)
+                    archive.keep(holding.file, holding.format(), partner_code=partner.code, alive=holding.alive)
                 except (NotFound, Conflict):
                     holding.change(opening.gone(holding))
                 else:

@@ -39,7 +39,11 @@ class Reading:
         return bool(self.layout.compiled.outputs["effective_date"].columns)
 
 
-def in_force(db: Connection, partner: Partner, name: str, *, now: datetime) -> tuple[LiveVersion, Layout] | None:
+#: A layout and the version that it is of.
+Live = tuple[LiveVersion, Layout]
+
+
+def in_force(db: Connection, partner: Partner, name: str, *, now: datetime) -> Live | None:
     """The live layout of that name for a partner; None when neither it nor the hub has one."""
     for code in (f"{partner.code}.{name}", name):
         version = rulesets.timeline(db, code, known_at=now).on(business_date(now, partner))

@@ -1,4 +1,4 @@
-"""Tables of the files room: inbound files with checkpoint and control figures, and the rows that were not accepted."""
+"""Tables of the files room: inbound files with their figures, rows that were not accepted, corrections, alerts."""
 
 from sqlalchemy import Boolean, Column, Index, Integer, String, UniqueConstraint
 
@@ -88,7 +88,10 @@ file_row = table(
     Column("byte_length", Integer, nullable=False),
     Column("control_minor", Big, nullable=False),
     Column("control_readable", Boolean, nullable=False),
-    Column("raw", Blob),  # sealed, bound to file_id
+    Column("raw", Blob),  # sealed, bound to file_id; as corrected, once it was: file_row_fix says how it came
+    Column("fixes", Integer, nullable=False, default=0),  # corrections so far: the number of the latest one
+    Column("fixes_tried", Integer, nullable=False, default=0),  # the latest correction that was decided on
+    Column("control_fixed_minor", Big),  # the control amount of the corrected row; None: not corrected or unreadable
     Column("rule_version_id", Id),  # the layout or ruleset that refused it
     # The code table that lacks a code, the code, and the day on which it was looked up.
     Column("unmapped_table", code(100)),
@@ -109,4 +112,39 @@ file_row = table(
         "file_id",
         "row_no",
     ),
+)
+
+#: One correction of a rejected row, never changed: what the cells were and what they became, by whom and why.
+file_row_fix = table(
+    "file_row_fix",
+    Column("file_id", Id, primary_key=True),
+    Column("row_no", Integer, primary_key=True, autoincrement=False),
+    Column("fix_no", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3, ...
+    Column("partner_id", Id, nullable=False),
+    Column("source", code(8), nullable=False),  # api | file: a file of rejects that came back
+    Column("source_file_id", Id),  # that file, which has the row from then on
+    Column("source_row_no", Integer),
+    Column("cells", Blob, nullable=False),  # sealed JSON {header: [before, after]}, bound to file_id
+    Column("reason", String(500)),
+    Column("actor", code(60), nullable=False),
+    Column("correlation_id", code(64), nullable=False),
+    Column("fixed_at", Microseconds, nullable=False),
+    Index(None, "source_file_id", "source_row_no"),
+)
+
+#: What was wrong with a delivery of a file that is expected by the calendar; one row a delivery and kind.
+file_alert = table(
+    "file_alert",
+    id_column(),
+    Column("partner_id", Id, nullable=False),
+    Column("layout_name", code(64), nullable=False),
+    Column("due_at", Microseconds, nullable=False),  # which delivery of the calendar
+    Column("kind", code(10), nullable=False),  # missing | late | empty | small
+    Column("file_id", Id),  # the file it is about; None: there is none
+    Column("detail", String(500), nullable=False),
+    Column("raised_at", Microseconds, nullable=False),
+    Column("resolved_at", Microseconds),  # a missing file has come
+    UniqueConstraint("partner_id", "layout_name", "due_at", "kind"),
+    Index(None, "partner_id", "resolved_at", "raised_at"),
+    Index(None, "resolved_at", "raised_at"),
 )

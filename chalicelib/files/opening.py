@@ -17,6 +17,7 @@ from chalicelib.files.checking import Checked
 from chalicelib.files.holding import Holding
 from chalicelib.files.layouts import Reading
 from chalicelib.files.models import inbound_file
+from chalicelib.files.reading import RECORD_BYTES_MAX
 from chalicelib.files.refusals import FileRefused
 from chalicelib.files.register import InboundFile
 from chalicelib.partners import members
@@ -37,7 +38,8 @@ def open_file(holding: Holding, partner: Partner) -> None:
     sidecar = None
     if reading.layout.spec.control.kind == "sidecar":
         sidecar = arrivals.sidecar_of(file)
-        if sidecar is None and reading.layout.spec.control.required and not waited_enough(file, holding.clock()):
+        required = sidecar is None and reading.layout.spec.control.required
+        if required and not waited_enough(file, holding.clock()) and not _of_rejects(file, reading):
             holding.change({"state": "waiting", "lease_until": None})
             return
     try:
@@ -46,7 +48,7 @@ def open_file(holding: Holding, partner: Partner) -> None:
         holding.change(gone(holding))
         return
     with holding.database.read() as db:
-        values = _decided(db, file, reading, checked)
+        values = decided(db, file, reading, checked)
     if sidecar is not None:
         values |= {"sidecar_key": sidecar.key, "sidecar_etag": sidecar.etag}
     holding.change(values)
@@ -55,6 +57,16 @@ def open_file(holding: Holding, partner: Partner) -> None:
 def waited_enough(file: InboundFile, now: datetime) -> bool:
     """Whether a file need not wait for its sidecar any longer."""
     return now >= file.arrived_at + timedelta(seconds=settings().sidecar_wait_s)
+
+
+def _of_rejects(file: InboundFile, reading: Reading) -> bool:
+    """Whether these are rejects that came back, which no sidecar goes with."""
+    try:
+        with objects.open_range(file.bucket, file.object_key, 0, 2 * RECORD_BYTES_MAX, etag=file.etag) as source:
+            return checking.begins_like_rejects(source, reading)
+    except (NotFound, Conflict):
+        # Whether it is gone is found out when it is read.
+        return False
 
 
 def _check(holding: Holding, partner: Partner, reading: Reading, sidecar: ObjectInfo | None) -> Checked:
@@ -108,7 +120,8 @@ def _duplicate(original: bytes) -> dict[str, Any]:
     return {"state": "duplicate", "reason_code": "same_file", "reason": reason, "duplicate_of": original}
 
 
-def _decided(db: Connection, file: InboundFile, reading: Reading, checked: Checked) -> dict[str, Any]:
+def decided(db: Connection, file: InboundFile, reading: Reading, checked: Checked) -> dict[str, Any]:
+    """How the file row moves by what pass 1 found: to ``checked``, ``duplicate`` or ``quarantined``."""
     values: dict[str, Any] = {
         "sha256": checked.sha256,
         "compressed": checked.compressed,
@@ -163,7 +176,7 @@ def _snapshot_date(reading: Reading, checked: Checked) -> date | None:
 
     None for other files, and where rows should say it and no usable one does.
     """
-    if reading.layout.spec.mode != "snapshot":
+    if reading.layout.spec.mode != "snapshot" or checked.of_rejects:
         return None
     return checked.latest_date if reading.dated_by_rows else reading.day
 
@@ -173,7 +186,7 @@ def _too_many_absent(
 ) -> FileRefused | None:
     """A snapshot that leaves out too many is half a file, not a wave of dismissals."""
     share_max = reading.layout.spec.terminate_share_max
-    if share_max is None:
+    if share_max is None or checked.of_rejects:
         return None
     active = members.active_employee_ids(db, file.partner_id)
     # Nobody is marked as named by this file yet: these are all whom it could terminate.

@@ -5,10 +5,8 @@ is not well formed is a record with a fault; what makes the rest of the file unr
 """
 
 import csv
-import gzip
 import hashlib
 import io
-import zlib
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -22,11 +20,15 @@ if TYPE_CHECKING:
 RECORD_BYTES_MAX = 65_536
 
 _BOM = b"\xef\xbb\xbf"
-_GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
 #: Blanks, and the end-of-file mark of DOS that old exports leave behind.
 _BLANK = b" \t\r\n\x1a"
 _OPEN_QUOTE = "unexpected end of data"
+
+
+def kept_encoding(how: Format) -> str:
+    """The encoding of the plain content as it is kept and cut into rows: UTF-16 has become UTF-8 (``unpacking``)."""
+    return "utf-8" if how.encoding == "utf-16" else how.encoding
 
 
 class Record(NamedTuple):
@@ -64,7 +66,7 @@ def records(source: IO[bytes], how: Format, *, offset: int = 0) -> Iterator[Reco
             fault = "malformed_row"
         except UnicodeDecodeError as error:
             at = position + sum(map(len, pending[:-1])) + error.start
-            message = f"Byte {at} of the file is not {how.encoding}, the encoding that the layout declares."
+            message = f"Byte {at} of the file is not {kept_encoding(how)}, the encoding that the layout declares."
             raise FileRefused("bad_encoding", message) from error
         if fault is None:
             return
@@ -76,7 +78,7 @@ def records(source: IO[bytes], how: Format, *, offset: int = 0) -> Iterator[Reco
 
 def _lines(source: IO[bytes], how: Format, pending: list[bytes], *, at_start: bool) -> Iterator[str]:
     """Decoded lines; the bytes of those that the record in progress has taken are in ``pending``."""
-    encoding = how.encoding
+    encoding = kept_encoding(how)
     limit = RECORD_BYTES_MAX
     readline = source.readline
     bom = _BOM if at_start and encoding == "utf-8" else b""
@@ -131,39 +133,3 @@ class Measured(io.RawIOBase):
     def digest(self) -> bytes:
         """SHA-256 of what was read so far."""
         return self._hash.digest()
-
-
-class _Expanded(io.RawIOBase):
-    """The content of a gzip stream, up to a cap. Raises FileRefused (``bad_gzip``, ``expands_too_far``)."""
-
-    def __init__(self, source: IO[bytes], bytes_max: int) -> None:
-        self._source = gzip.GzipFile(fileobj=source, mode="rb")
-        self._left = bytes_max
-        self._bytes_max = bytes_max
-
-    def readable(self) -> bool:
-        """Always: this is a reader."""
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill ``buffer``; 0 at the end."""
-        view = memoryview(buffer).cast("B")
-        try:
-            data = self._source.read(len(view))
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            message = f"The file is a damaged or cut-off gzip archive ({error})."
-            raise FileRefused("bad_gzip", message) from error
-        self._left -= len(data)
-        if self._left < 0:
-            message = f"The file expands to more than {self._bytes_max} bytes, the most that is accepted."
-            raise FileRefused("expands_too_far", message)
-        view[: len(data)] = data
-        return len(data)
-
-
-def content_of(source: Measured, *, expanded_bytes_max: int) -> tuple[IO[bytes], bool]:
-    """The plain content of an object that may be gzipped, and whether it was. Gzip is told by its first two bytes."""
-    buffered = io.BufferedReader(source, _BUFFER_BYTES)
-    if buffered.peek(2)[:2] != _GZIP_MAGIC:
-        return buffered, False
-    return io.BufferedReader(_Expanded(buffered, expanded_bytes_max), _BUFFER_BYTES), True

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.files.controls import shown_sum
+from chalicelib.files.models import file_row
 from chalicelib.files.register import InboundFile, load, numbered
 from chalicelib.partners import programs
 from chalicelib.points.models import accrual_event, transfer
@@ -80,6 +81,7 @@ def build(db: Connection, file: InboundFile, *, rejects_key: str | None) -> dict
         receipt["duplicate_of_file"] = load(db, file.duplicate_of).shown_name
     if file.state in _APPLIED and file.rows_total is not None:
         receipt |= _figures(file)
+        receipt["control_corrected"] = shown_sum(corrected_sum(db, file))
         receipt |= _effect(db, file)
     receipt["rejects"] = rejects_key
     return receipt
@@ -109,6 +111,17 @@ def _figures(file: InboundFile) -> dict[str, Any]:
         "control_ignored": shown_sum(file.control_ignored),
         "control_unreadable": file.control_unreadable,
     }
+
+
+def corrected_sum(db: Connection, file: InboundFile) -> int:
+    """By how much the accepted rows came to more than the file says of them, because they were corrected."""
+    columns = file_row.c
+    found = db.execute(
+        select(func.sum(columns.control_fixed_minor - columns.control_minor)).where(
+            columns.file_id == file.id, columns.outcome == "accepted", columns.control_fixed_minor.is_not(None)
+        )
+    ).scalar()
+    return int(found or 0)
 
 
 def _effect(db: Connection, file: InboundFile) -> dict[str, Any]:

@@ -84,6 +84,12 @@ class InboundFile:
         return self.object_key.partition("/")[0] if "/" in self.object_key else "unknown"
 
     @property
+    def warning_texts(self) -> list[str]:
+        """Sentences for the sender about what did not stop the file."""
+        texts: list[str] = json.loads(self.warnings or "[]")
+        return texts
+
+    @property
     def shown_name(self) -> str:
         """The file's name, told apart from earlier files of the same name."""
         return numbered(self.name, self.arrival_no)

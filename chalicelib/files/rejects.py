@@ -1,8 +1,7 @@
 """O5, the rejects: the refused rows as the sender wrote them, with the reasons in further columns.
 
-Same header, delimiter and encoding as the layout, so that a mended file of rejects can be sent in as it is: the further
-columns are unknown to the layout and not read. Original cells stay as they came. In the cells that we add, a leading
-``= + - @`` or control character gets an apostrophe before it, so that no spreadsheet takes a message for a formula.
+Same header, delimiter and encoding as the layout, so that a mended file of rejects can be sent in as it is, under any
+name: ``resubmit_token`` says which row each of its rows is. No spreadsheet takes a cell for a formula (``marking``).
 Every cell is quoted.
 """
 
@@ -17,30 +16,19 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection, Row
 
 from chalicelib.files import layouts
+from chalicelib.files.marking import REASON_COLUMNS, harmless, restored, resubmit_token
 from chalicelib.files.models import file_row
-from chalicelib.files.reading import one_record
+from chalicelib.files.reading import kept_encoding, one_record
 from chalicelib.files.register import InboundFile, header_cells
 from chalicelib.files.tallies import unseal
+from chalicelib.files.translating import Header
 from chalicelib.rules import rulesets
 from chalicelib.rules.layouts import Format
-from chalicelib.storage.ids import public_id
 
-#: What is added to the sender's columns.
-REASON_COLUMNS = (
-    "row_no",
-    "error_code",
-    "error_field",
-    "error_message",
-    "rule_id",
-    "rule_version",
-    "fixable",
-    "resubmit_token",
-)
 #: Codes of rows whose cells cannot be told apart by column.
 FORM_FAULTS = frozenset({"malformed_row", "nul_byte", "short_row", "long_row"})
 _PAGE_ROWS = 1000
 _IN_MEMORY_BYTES = 4 << 20
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def iter_rejected(db: Connection, file_id: bytes) -> Iterator[Row[Any]]:
@@ -61,7 +49,7 @@ def iter_rejected(db: Connection, file_id: bytes) -> Iterator[Row[Any]]:
 
 def raw_text(row: Row[Any], how: Format) -> str:
     """A kept row as text; bytes that its encoding does not have cannot occur in a checked file."""
-    return unseal(row.raw, row.file_id).decode(how.encoding).rstrip("\r\n")
+    return unseal(row.raw, row.file_id).decode(kept_encoding(how)).rstrip("\r\n")
 
 
 @contextmanager
@@ -69,12 +57,14 @@ def written(db: Connection, file: InboundFile) -> Iterator[IO[bytes]]:
     """The rejects of a file as a CSV, rewound. Small ones stay in memory."""
     version = rulesets.version(db, file.layout_version_id or b"")
     how = layouts.of_version(version).spec.format
-    width = len(header_cells(file))
+    header = Header(header_cells(file), layouts.of_version(version))
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as target:
         # What we say is ASCII; anything else in it is shown as a question mark rather than lost.
         text = io.TextIOWrapper(target, encoding=how.encoding, errors="replace", newline="")
         table = csv.writer(text, delimiter=how.delimiter, quotechar=how.quote, quoting=csv.QUOTE_ALL)
-        table.writerows(lines(db, file, cells_of=lambda row: cells_of(row, how, width=width)))
+        table.writerows(
+            lines(db, file, cells_of=lambda row: cells_of(row, how, width=len(header.cells)), header=header)
+        )
         text.flush()
         text.detach()
         target.seek(0)
@@ -82,13 +72,18 @@ def written(db: Connection, file: InboundFile) -> Iterator[IO[bytes]]:
 
 
 def lines(
-    db: Connection, file: InboundFile, *, cells_of: Callable[[Row[Any]], Sequence[str]]
+    db: Connection, file: InboundFile, *, cells_of: Callable[[Row[Any]], Sequence[str]], header: Header
 ) -> Iterator[Sequence[str]]:
-    """Header and rows of the rejects; ``cells_of`` gives the sender's cells of a kept row."""
-    yield [*header_cells(file), *REASON_COLUMNS]
+    """Header and rows of the rejects; ``cells_of`` gives the cells of a kept row by the file's whole ``header``.
+
+    Of rejects that came back and are rejected again, the reasons of the last time are left out.
+    """
+    yield [*(header.cells[at] for at in header.own), *REASON_COLUMNS]
     versions: dict[bytes, tuple[str, int]] = {}
     for row in iter_rejected(db, file.id):
-        yield [*cells_of(row), *_reasons(row, file, _version(db, row, versions))]
+        cells = cells_of(row)
+        reasons = _reasons(row, file, _version(db, row, versions))
+        yield [*(_shown(cells[at], header) for at in header.own), *reasons]
 
 
 def cells_of(row: Row[Any], how: Format, *, width: int) -> list[str]:
@@ -98,6 +93,11 @@ def cells_of(row: Row[Any], how: Format, *, width: int) -> list[str]:
     if len(cells) > width:
         cells = [*cells[: width - 1], how.delimiter.join(cells[width - 1 :])]
     return cells + [""] * (width - len(cells))
+
+
+def _shown(cell: str, header: Header) -> str:
+    """A cell without danger; those of rejects that came back were made harmless before."""
+    return harmless(restored(cell) if header.is_of_rejects else cell)
 
 
 def _version(db: Connection, row: Row[Any], known: dict[bytes, tuple[str, int]]) -> tuple[str, int] | None:
@@ -120,13 +120,3 @@ def _reasons(row: Row[Any], file: InboundFile, version: tuple[str, int] | None) 
         "true" if row.fixable else "false",
         resubmit_token(file.id, row.row_no),
     ]
-
-
-def resubmit_token(file_id: bytes, row_no: int) -> str:
-    """What names one row of one file."""
-    return f"{public_id('fil', file_id)}.{row_no}"
-
-
-def harmless(text: str) -> str:
-    """Text of ours that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

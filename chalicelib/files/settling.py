@@ -12,7 +12,8 @@ from chalicelib.access import audit
 from chalicelib.files import conserving, layouts, turns
 from chalicelib.files.holding import Holding, caller_of
 from chalicelib.files.models import inbound_file
-from chalicelib.files.register import InboundFile, load
+from chalicelib.files.register import InboundFile, header_cells, load
+from chalicelib.files.translating import Header
 from chalicelib.files.turns import Turn
 from chalicelib.partners import members
 from chalicelib.partners.directory import Partner
@@ -29,7 +30,7 @@ def settle(holding: Holding, partner: Partner) -> None:
 def _settle(db: Connection, turn: Turn, partner: Partner, now: datetime) -> Turn:
     file = turn.file
     turns.lock(db, turn)
-    values = _broken(db, file) or {"state": "processed", **_absences(db, turn, partner, now)}
+    values = _broken(db, file) or {"state": "processed", **absences(db, file, partner, now=now)}
     return turns.write(db, turn, values, now=now)
 
 
@@ -66,10 +67,10 @@ def _broken(db: Connection, file: InboundFile) -> dict[str, Any]:
     return {"state": "broken", "reason_code": "not_conserved", "reason": reason[:_REASON_LENGTH_MAX]}
 
 
-def _absences(db: Connection, turn: Turn, partner: Partner, now: datetime) -> dict[str, Any]:
-    file = turn.file
+def absences(db: Connection, file: InboundFile, partner: Partner, *, now: datetime) -> dict[str, Any]:
+    """Terminate whom an applied snapshot leaves out; how the file row moves by it. Nothing for other files."""
     reading = layouts.reading_of(db, file, partner)
-    if reading.layout.spec.mode != "snapshot":
+    if reading.layout.spec.mode != "snapshot" or Header(header_cells(file), reading.layout).is_of_rejects:
         return {}
     if file.rows_unnamed:
         return _nobody_left(file, f"{file.rows_unnamed} rejected rows do not say whom they are about")

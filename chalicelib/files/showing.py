@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection, Row
 
 from chalicelib.files import layouts, rejects
+from chalicelib.files.marking import MASK
 from chalicelib.files.models import file_row, inbound_file
+from chalicelib.files.reading import kept_encoding
 from chalicelib.files.register import InboundFile, header_cells, key_hash, of_row
 from chalicelib.files.translating import Header
 from chalicelib.partners.models import member_history
@@ -17,8 +19,6 @@ from chalicelib.points.models import accrual_event
 from chalicelib.rules import rulesets
 from chalicelib.rules.layouts import Layout
 from chalicelib.rules.models import code_table_change
-
-MASK = "***"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +174,9 @@ class Cells:
 
     def __init__(self, layout: Layout, file: InboundFile, *, personal: bool) -> None:
         self._how = layout.spec.format
-        self.header = header_cells(file)
-        positions = Header(self.header, layout).positions
+        self.columns = Header(header_cells(file), layout)
+        self.header = self.columns.cells
+        positions = self.columns.positions
         columns = layout.spec.columns
         self._personal = personal
         declared = {at for name, at in positions.items() if not columns[name].personal}
@@ -195,7 +196,11 @@ class Cells:
         """One raw row as text; None when it may hold what the caller must not see."""
         if len(self._open) < len(self.header):
             return None
-        return raw.decode(self._how.encoding).rstrip("\r\n")
+        return raw.decode(kept_encoding(self._how)).rstrip("\r\n")
+
+    def seen(self, header: str, cell: str) -> str:
+        """One cell of the column with this header."""
+        return cell if not cell or self.header.index(header) in self._open else MASK
 
     def named(self, cells: Sequence[str]) -> dict[str, str]:
         """Cells by header name."""

@@ -5,6 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from chalicelib.files.layouts import Reading
+from chalicelib.files.marking import MASK, REASON_COLUMNS, TOKEN, restored
 from chalicelib.files.reading import Record
 from chalicelib.files.refusals import FileRefused, RowRefused
 from chalicelib.language import DecisionRefused, Value
@@ -21,17 +22,24 @@ _FORM_FAULTS = {
 }
 _BLANK_ROW = RowRefused("ignored", "blank_row", None, None)
 _NO_MEANING = RowRefused("ignored", "ignored_by_layout", None, None)
+_MASKED = RowRefused("ignored", "masked_cell", None, "A cell of the row is hidden: mend it where all cells are shown.")
 _NAMES_SHOWN_MAX = 5
+#: The most columns of a file, also of those that no layout declares.
+COLUMNS_MAX = 1_000
 
 
 class Header:
     """The header of one file matched with the columns of its layout.
 
-    Raises FileRefused (``wrong_header``) naming what is missing or doubled. Unknown columns are tolerated and listed.
+    Raises FileRefused (``wrong_header`` naming what is missing or doubled, ``too_many_columns``). Unknown columns are
+    tolerated and listed.
     """
 
     def __init__(self, cells: Sequence[str], layout: Layout) -> None:
         how = layout.spec.format
+        if len(cells) > COLUMNS_MAX:
+            message = f"The header has {len(cells)} columns; at most {COLUMNS_MAX} are read."
+            raise FileRefused("too_many_columns", message)
         self.cells = list(cells)
         keys = [header_key(cell.strip(), how) for cell in cells]
         columns = {header_key(header, how): name for name, header in layout.headers.items()}
@@ -51,12 +59,28 @@ class Header:
                 "wrong_header",
                 f"The header lacks {_listed(missing)}; it must name the columns of layout {layout.code}.",
             )
-        self.unknown = [cell for cell, key in zip(cells, keys, strict=True) if key not in columns]
+        #: Where a file of rejects that came back says which row each of its rows is; None for other files.
+        self.token_at = keys.index(TOKEN) if TOKEN in keys and TOKEN not in columns else None
+        ours = REASON_COLUMNS if self.token_at is not None else ()
+        #: The positions of the sender's own columns.
+        self.own = [at for at, key in enumerate(keys) if key not in ours or key in columns]
+        self.unknown = [cells[at] for at in self.own if keys[at] not in columns]
+
+    @property
+    def is_of_rejects(self) -> bool:
+        """Whether this is the header of rejects that we wrote and their sender sent back."""
+        return self.token_at is not None
 
 
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:_NAMES_SHOWN_MAX])
     return shown if len(names) <= _NAMES_SHOWN_MAX else f"{shown} and {len(names) - _NAMES_SHOWN_MAX} more"
+
+
+def translator_of(reading: Reading, header: Header, partner_code: str) -> "Translator":
+    """What turns the records of a file with this header into canonical rows."""
+    kind = _OfRejects if header.is_of_rejects else Translator
+    return kind(reading, header, partner_code)
 
 
 class Translator:
@@ -190,6 +214,22 @@ class Translator:
     def _empty(self, field: str) -> RowRefused:
         message = f"No value is left for `{field}`, which is required."
         return RowRefused("rejected", "missing_value", self.column_of(field), message, self._version_id)
+
+
+class _OfRejects(Translator):
+    """Turns rejects that came back into canonical rows: cells that we made harmless are as they were."""
+
+    def row(self, record: Record) -> CanonicalRow | RowRefused:
+        """The canonical row; a row with cells that were hidden from whoever sent it back says nothing."""
+        return _MASKED if MASK in record.cells else super().row(record)
+
+    def control_cell(self, record: Record) -> str | None:
+        """The text of the control column, as its sender wrote it first."""
+        cell = super().control_cell(record)
+        return None if cell is None else restored(cell)
+
+    def _stripped(self, record: Record) -> list[str | None]:
+        return super()._stripped(record._replace(cells=[restored(cell) for cell in record.cells]))
 
 
 def _getter(positions: Sequence[int]) -> Any:  # noqa: ANN401 - itemgetter's result type depends on its arguments

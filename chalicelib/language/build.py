@@ -72,7 +72,7 @@ def build(parts: Parts, report: Report) -> Built:
     if parts.condition is not None:
         tree = expression(parts.condition, at(parts.pointer, parts.condition_key), GRAMMAR, report)
         condition = checker.value(tree, NOTHING, Kind.BOOLEAN)
-        narrowed = proves(condition, holds=parts.holds)
+        narrowed = proves(condition, checker.shared, holds=parts.holds)
     outputs: dict[str, DeclaredOutput] = {}
     nodes: dict[str, Node] = {}
     for name, raw in parts.outputs.items():

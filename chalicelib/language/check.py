@@ -4,6 +4,7 @@ Nothing is coerced between text and other types. A text literal next to a date i
 a decimal is a decimal; both happen here, once, and never at run time by accident.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ from chalicelib.language.tree import Const, Fact, Node, Shared
 from chalicelib.language.tree import (
     Sequence as ListNode,
 )
+
+_DATED = re.compile(r"[0-9]{1,4}([-./ ])[0-9]{1,2}\1[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class Checker:
             f"expected {words(*kinds)}, found {described(node)}",
             expected=words(*kinds),
             found=described(node),
-            suggestion=suggestion or conversion(node.type.kind, kinds),
+            suggestion=suggestion or _meant_as_date(node, kinds) or conversion(node.type.kind, kinds),
         )
         return wrong(node.pointer)
 
@@ -131,7 +134,8 @@ class Checker:
         for node in nodes[1:]:
             joined = unified(whole, node.type)
             if joined is None:
-                self.mismatch(node, whole.kind)
+                meant = (_meant_as_date(one, [other.type.kind for other in nodes]) for one in nodes)
+                self.mismatch(node, whole.kind, suggestion=next(filter(None, meant), None))
                 return list(nodes), UNKNOWN
             whole = joined
         if whole.kind is Kind.DECIMAL:
@@ -256,3 +260,10 @@ def _constant(tree: Literal) -> Node:
         case Decimal():
             return Const(tree.pointer, DECIMAL, tree.value)
     return Const(tree.pointer, Type(Kind.STRING, values=(str(tree.value),)), tree.value)
+
+
+def _meant_as_date(node: Node, kinds: Sequence[Kind]) -> str | None:
+    """How to write a date, for a text like 1/31/2026 where a date is needed."""
+    text = node.value if isinstance(node, Const) else None
+    dated = isinstance(text, str) and _DATED.fullmatch(text) and Kind.DATE in kinds
+    return "write dates as 2026-01-31" if dated else None

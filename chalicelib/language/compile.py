@@ -60,6 +60,9 @@ def compile_ruleset(document: Mapping[str, Any]) -> Compiled:
     keys = Keys(document, "", report, _RULESET_KEYS)
     kind = keys.choice("kind", KINDS)
     _check_metadata(keys)
+    first, last = _effective(keys)
+    if "when" in keys.raw and keys.raw["when"] is None:
+        keys.wrong("when", "a condition; leave it out where the rule applies to every record")
     inputs = _inputs(keys.mapping("inputs"), "/inputs", report, column=False)
     aggregates = {
         name: found
@@ -85,7 +88,7 @@ def compile_ruleset(document: Mapping[str, Any]) -> Compiled:
     )
     cases = read_cases(keys.raw.get("cases", ()), "/cases", built.outputs, aggregates, report)
     report.refuse_if_any()
-    return _compiled(built, inputs, aggregates, cases)
+    return _compiled(built, inputs, aggregates, cases, origin=Origin(first=first, last=last))
 
 
 def compile_fields(
@@ -241,17 +244,22 @@ def _check_metadata(keys: Keys) -> None:
         shared = name == "partner" and keys.raw.get(name) is None
         if name in keys.raw and not shared and not isinstance(keys.raw[name], str):
             keys.wrong(name, "text")
+
+
+def _effective(keys: Keys) -> tuple[date | None, date | None]:
+    """The first and the last day on which the document may decide; both belong to them, and may be one day."""
     if "effective" not in keys.raw:
-        return
+        return None, None
     period = Keys(keys.raw["effective"], "/effective", keys.report, ("from", "to"))
-    bounds: list[date] = []
+    bounds: dict[str, date] = {}
     for name in ("from", "to"):
         written = period.raw.get(name)
         if written is None:
             continue
         try:
-            bounds.append(iso_date(written if isinstance(written, str) else ""))
+            bounds[name] = iso_date(written if isinstance(written, str) else "")
         except Refusal as refusal:
             period.wrong(name, f"a date like 2026-10-01 or null ({refusal.message})")
-    if len(bounds) == 2 and bounds[0] >= bounds[1]:
-        period.wrong("to", "a date after `from`")
+    if len(bounds) == 2 and bounds["from"] > bounds["to"]:
+        period.wrong("to", "a date that is not before `from`")
+    return bounds.get("from"), bounds.get("to")

@@ -1,6 +1,7 @@
-"""What the cases of a rule file get to: conditions both ways, branches, table rows, defaults, look-ups that miss.
+"""What the cases of a rule file show: conditions both ways, branches, table rows, defaults, limits, look-ups that miss.
 
-What no record can get to is not asked for; lint reports it instead.
+A place counts as reached only by a case that says what comes of it: that asserts the output which the place flows into,
+or, inside a condition, whether the rule applies. What no record can get to is not asked for; lint reports it instead.
 """
 
 from collections.abc import Iterator
@@ -8,9 +9,9 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 
-from chalicelib.language.cases import Case
+from chalicelib.language.cases import APPLIES, REFUSED, Case
 from chalicelib.language.faults import at
-from chalicelib.language.interpret import Interpreter
+from chalicelib.language.interpret import Interpreter, Outcome
 from chalicelib.language.kinds import Kind
 from chalicelib.language.lint.examine import Examined
 from chalicelib.language.lint.findings import Finding, finding
@@ -18,12 +19,12 @@ from chalicelib.language.lint.subject import Subject
 from chalicelib.language.lint.tables import row_words
 from chalicelib.language.places import HIT
 from chalicelib.language.reading import InputReader
-from chalicelib.language.recording import HELD, NOT_HELD, Recording
+from chalicelib.language.recording import CONDITION, HELD, NOT_HELD, Recording, won
 from chalicelib.language.tables import Table
-from chalicelib.language.tree import Apply, Choice, Either, Every, FirstValue, Lookup, Loop, Node, children
+from chalicelib.language.tree import EXTREMES, Apply, Choice, Either, Every, FirstValue, Lookup, Loop, Node, children
 from chalicelib.language.wording import words
 
-Kinds = Literal["when", "branch", "row", "default", "lookup_miss"]
+Kinds = Literal["when", "branch", "part", "row", "default", "limit", "lookup_miss"]
 _HUNDRED = Decimal(100)
 
 
@@ -84,13 +85,25 @@ def uncovered(subject: Subject, examined: Examined) -> Iterator[Finding]:
 
 
 def _reached(subject: Subject, case: Case) -> set[tuple[int, object]]:
+    """What a case shows. One that is dated outside the rule's days shows nothing: no such record is ever decided."""
     facts, faults = InputReader(subject.inputs).attempt(case.given)
-    if faults:
+    if faults or not subject.origin.in_force(case.as_of):
         return set()
     recording = Recording()
     given = {**facts, **case.aggregates}
-    Interpreter(subject.program, subject.needs, given, case.as_of, case.code_tables, recording).run()
-    return {chosen for met in recording.met() for chosen in met.chosen}
+    outcome = Interpreter(subject.program, subject.needs, given, case.as_of, case.code_tables, recording).run()
+    return {chosen for met in recording.met(_asserted(case, outcome)) for chosen in met.chosen}
+
+
+def _asserted(case: Case, outcome: Outcome) -> frozenset[str]:
+    """The outputs, by name, and the condition of which a case says what they must be."""
+    if REFUSED in case.expect:
+        return frozenset(outcome.failed)
+    if outcome.faults:
+        return frozenset()
+    if APPLIES in case.expect:
+        return frozenset({CONDITION} if case.expect[APPLIES] is outcome.applies else ())
+    return frozenset({CONDITION, *case.expect} if outcome.applies else ())
 
 
 class _Wanted:
@@ -143,9 +156,21 @@ class _Wanted:
         if isinstance(node, Every | Either | Apply) or (isinstance(node, Loop) and node.type.kind is Kind.BOOLEAN):
             for place, part in enumerate(children(node)):
                 if (id(node), place) not in self._examined.dead:
+                    yield from self._decisive(node, part)
                     yield from self._condition(part)
             return
         yield from self._parts(node)
+
+    def _decisive(self, node: Node, part: Node) -> Iterator[Wanted]:
+        """A part of `and` that alone keeps it from holding, a part of `or` that alone makes it hold.
+
+        Parts are asked one after the other, so a part that came out this way has decided.
+        """
+        if not isinstance(node, Every | Either) or id(part) in self._examined.settled:
+            return
+        how, outcome = ("does not hold", NOT_HELD) if isinstance(node, Every) else ("holds", HELD)
+        what = f"a record for which {words(part)} {how} and so decides {words(node)}"
+        yield part.pointer, "part", what, (id(part), outcome)
 
     def _parts(self, node: Node) -> Iterator[Wanted]:
         match node:
@@ -159,9 +184,19 @@ class _Wanted:
                     yield node.pointer, "lookup_miss", what, (id(node), False)
                     yield from self._value(default)
                 yield from self._value(key)
+            case Apply(function=function, arguments=arguments) if function.name in EXTREMES and len(arguments) > 1:
+                yield from self._limits(node, arguments)
             case _:
                 for part in children(node):
                     yield from self._value(part)
+
+    def _limits(self, node: Node, arguments: tuple[Node, ...]) -> Iterator[Wanted]:
+        """Each argument of a `min` or `max` is the answer of some record: the limit was reached, and was not."""
+        for place, part in enumerate(arguments):
+            if (id(node), won(place)) not in self._examined.dead:
+                what = f"a record for which {words(part)} alone is the answer of {words(node)}"
+                yield part.pointer, "limit", what, (id(node), won(place))
+            yield from self._value(part)
 
     def _choice(self, node: Choice) -> Iterator[Wanted]:
         for arm, (condition, value) in enumerate(node.arms):

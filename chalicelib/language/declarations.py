@@ -22,6 +22,17 @@ _INPUT_KEYS = (
 )  # fmt: skip
 _SHAPE_KEYS = ("type", "scale", "rounding", "values", "nullable", "items", "fields", "description")
 _OUTPUT_KEYS = (*_SHAPE_KEYS, "personal", "expr")
+#: What other languages call a type, and what says the same here.
+_CALLED_ELSEWHERE = {
+    "number": "write `decimal` with its `scale`, or `integer`",
+    "float": "write `decimal` with its `scale`",
+    "int": "write `integer`",
+    "text": "write `string`",
+    "str": "write `string`",
+    "bool": "write `boolean`",
+    "datetime": "write `date`",
+    "array": "write `list`",
+}
 _BOUNDED = ("integer", "decimal", "date")
 
 
@@ -67,7 +78,8 @@ class Keys:
         if isinstance(value, str) and value in choices:
             return value
         if key in self.raw or default is None:
-            self.wrong(key, "one of " + ", ".join(choices), known=choices)
+            elsewhere = _CALLED_ELSEWHERE.get(str(value)) if choices is TYPES else None
+            self.wrong(key, "one of " + ", ".join(choices), elsewhere, known=() if elsewhere else choices)
         return None
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -246,11 +258,14 @@ def _parts(keys: Keys, nesting: int) -> Mapping[str, DeclaredOutput]:
 
 def declared_aggregate(raw: object, pointer: str, report: Report) -> Aggregate | None:
     """Read one period aggregate; None when it cannot be used. Expressions see it as a decimal."""
-    keys = Keys(raw, pointer, report, ("of", "period", "back", "description"))
+    keys = Keys(raw, pointer, report, ("of", "period", "back", "event_types", "description"))
     of = keys.choice("of", ("points",))
     period = keys.choice("period", PERIODS)
     back = keys.raw.get("back", 0)
     if not isinstance(back, int) or isinstance(back, bool) or not 0 <= back <= BACK_MAX:
         keys.wrong("back", f"how many periods earlier, 0 to {BACK_MAX}")
         back = 0
-    return Aggregate(of, period, back) if of and period else None
+    event_types = tuple(sorted(keys.texts("event_types")))
+    if keys.raw.get("event_types") == []:
+        keys.wrong("event_types", "at least one event type; without the key, all of them count")
+    return Aggregate(of, period, back, event_types) if of and period else None

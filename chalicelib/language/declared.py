@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 from chalicelib.language.kinds import Kind, Type, Value, list_of, object_of, words
 
@@ -71,12 +72,14 @@ class DeclaredOutput:
 class Aggregate:
     """What the caller sums before it decides: output ``of`` over the ``period`` that the event's date lies in.
 
-    ``back``: over that many periods earlier instead; 1 is the period before.
+    ``back``: over that many periods earlier instead; 1 is the period before. ``event_types``, in order: only events
+    of these types count; of none, all do.
     """
 
     of: str
     period: str
     back: int = 0
+    event_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,15 @@ class Origin:
     """Where a document keeps its inputs, as a JSON Pointer.
 
     ``shown_by_cases``: it is a ruleset, whose cases show what it decides and whose inputs are those that it reads; the
-    columns of a file are there whether a layout reads them or not.
+    columns of a file are there whether a layout reads them or not. It may decide from ``first`` to ``last``, both days
+    included; None is no bound.
     """
 
     inputs: str = "/inputs"
     shown_by_cases: bool = True
+    first: date | None = None
+    last: date | None = None
+
+    def in_force(self, day: date) -> bool:
+        """Whether it may decide on a day."""
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)

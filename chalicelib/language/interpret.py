@@ -13,10 +13,11 @@ from chalicelib.language.faults import UNMAPPED, DecisionFault, Refusal, at, cli
 from chalicelib.language.kinds import CodeTables, Showing, Value
 from chalicelib.language.needs import Needs
 from chalicelib.language.places import FIELD, HIT
-from chalicelib.language.recording import CONDITION, ROOT, SHARED, Recording
+from chalicelib.language.recording import CONDITION, ROOT, SHARED, Recording, won
 from chalicelib.language.rounding import arithmetic_refusal
 from chalicelib.language.tree import (
     AS_OF,
+    EXTREMES,
     Apply,
     Built,
     Choice,
@@ -59,6 +60,8 @@ class Outcome:
     applies: bool
     outputs: dict[str, Value] | None
     faults: tuple[DecisionFault, ...] = ()
+    # The parts that have the faults: outputs by name, or the condition.
+    failed: tuple[str, ...] = ()
 
 
 class Interpreter:
@@ -106,19 +109,22 @@ class Interpreter:
                 held = bool(self._root(CONDITION, program.condition))
                 self._recording.condition(program.condition, held=held)
             except _Failed as failed:
-                return Outcome(applies=True, outputs=None, faults=(self._fault("when", program.condition, failed),))
+                fault = self._fault("when", program.condition, failed)
+                return Outcome(applies=True, outputs=None, faults=(fault,), failed=(CONDITION,))
             if held is not program.holds:
                 return Outcome(applies=False, outputs=None)
         outputs: dict[str, Value] = {}
+        refused: list[str] = []
         for name, node in program.outputs.items():
             try:
                 outputs[name] = self._root(name, node)
             except _Failed as failed:
                 faults.append(self._fault(name, node, failed))
+                refused.append(name)
         # Several outputs may fail on one column for one reason: once is enough to mend it.
         distinct = {(fault.pointer, fault.code): fault for fault in reversed(faults)}
         kept = tuple(fault for fault in faults if distinct[fault.pointer, fault.code] is fault)
-        return Outcome(applies=True, outputs=None if faults else outputs, faults=kept)
+        return Outcome(applies=True, outputs=None if faults else outputs, faults=kept, failed=tuple(refused))
 
     def _load_facts(self) -> list[DecisionFault]:
         faults: list[DecisionFault] = []
@@ -251,6 +257,10 @@ class Interpreter:
             if node.function.form is Form.SHAPED:
                 arguments.append(self._budget)
             value = node.function.call(*arguments)
+            if node.function.name in EXTREMES and len(node.arguments) > 1:
+                winners = [place for place, argument in enumerate(arguments) if argument == value]
+                if len(winners) == 1:
+                    self._recording.chose(node, won(winners[0]))
             return grown(self._budget, value) if node.function.grows and self._loops else value
         except Refusal as refusal:
             raise _Failed(node, refusal.code, refusal.message) from None

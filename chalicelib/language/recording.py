@@ -4,7 +4,7 @@ The interpreter computes every definition that the record may need, before it is
 happens inside each definition is kept apart, and counts only when something that counts has used the definition.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,11 @@ ROOT, SHARED = "root", "shared"
 CONDITION = ""
 # How a condition came out. Texts, because True is equal to 1, which is the number of an arm.
 HELD, NOT_HELD = "held", "not held"
+
+
+def won(place: int) -> str:
+    """How it is noted that this argument of a ``min`` or ``max`` alone was the least or the greatest."""
+    return f"won {place}"
 
 
 @dataclass(slots=True)
@@ -80,10 +85,10 @@ class Recording:
         """A shared definition was used."""
         self._current.uses.setdefault(name)
 
-    def met(self, root: str | None = None) -> Iterator[Met]:
-        """What counts: each definition before its first user, then the root; of all roots, or of one."""
+    def met(self, roots: Collection[str] | None = None) -> Iterator[Met]:
+        """What counts: each definition before its first user, then the root; of all roots, or of some."""
         seen: set[Part] = set()
-        for part in [one for one in self._parts if one[0] == ROOT and root in {None, one[1]}]:
+        for part in [one for one in self._parts if one[0] == ROOT and (roots is None or one[1] in roots)]:
             pending = [(part, False)]
             while pending:
                 current, ready = pending.pop()

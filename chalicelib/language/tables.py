@@ -22,6 +22,8 @@ _SCALARS = (Kind.STRING, Kind.INTEGER, Kind.DECIMAL, Kind.DATE, Kind.BOOLEAN)
 _OUT_TYPES = {"string": TEXT, "integer": INTEGER, "decimal": DECIMAL, "date": DATE, "boolean": BOOLEAN}
 # Texts without a leading zero, so that a code such as "007" is never taken for a number.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,10})?")
+# What somebody wrote for an amount: digits with marks, blanks or a currency among them.
+_MONEY = re.compile(r"[-+]?(?![0-9]+$)(?=.*[0-9])[0-9.,' \u00a0$€£]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,6 +138,18 @@ def _results(
     for place, (name, declared) in enumerate(outs.items()):
         raw = [row[width + place] for row in rows]
         kind = declared or _inferred(raw)
+        misspelt = [] if declared else _misspelt_numbers(raw)
+        for index in misspelt:
+            report.add(
+                at(pointer, "rows", index, width + place),
+                "bad_cell",
+                f"expected a number as in the cells above and below, found {shown(raw[index])}",
+                expected='a plain number, like "1.50"',
+                found=shown(raw[index]),
+                suggestion='write it as "1.50"; if these are texts, declare it: "out": {"'
+                + name
+                + '": {"type": "string"}}',
+            )
         if kind is UNKNOWN:
             where = at(pointer, "out", place)
             report.add(
@@ -169,6 +183,14 @@ def _inferred(cells: Sequence[object]) -> Type:
     if all(isinstance(item, int | Decimal) or (isinstance(item, str) and _NUMBER.fullmatch(item)) for item in filled):
         return DECIMAL
     return TEXT if all(isinstance(item, str) for item in filled) else UNKNOWN
+
+
+def _misspelt_numbers(cells: Sequence[object]) -> list[int]:
+    """The cells that are no numbers in a column where all others are, and that are written like money."""
+    wrong = [index for index, item in enumerate(cells) if isinstance(item, str) and not _NUMBER.fullmatch(item)]
+    numbers = sum(1 for item in cells if item is not None) - len(wrong)
+    money = all(_MONEY.fullmatch(str(cells[index])) for index in wrong)
+    return wrong if numbers and money and not any(isinstance(item, bool) for item in cells) else []
 
 
 def _result(raw: object, kind: Type, pointer: str, report: Report) -> object:

@@ -23,12 +23,13 @@ from chalicelib.language.tree import (
     Shared,
     children,
 )
-from chalicelib.language.wording import cell_words, symbol, value_words, words
+from chalicelib.language.wording import cell_words, passed_through, symbol, value_words, words
 
 SENTENCE_CHARACTERS_MAX = 2_000
 _DEPTH_MAX = 12
+# Of the conditions that did not hold, before what is given otherwise.
+_REASONS_MAX = 6
 _OPPOSITES = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in"}
-_TRANSPARENT = frozenset({"decimal", "integer", "one_of", "fixed"})
 
 
 class Teller:
@@ -114,7 +115,7 @@ class Teller:
                 return self._choice(node, depth)
             case FirstValue(arguments=parts):
                 chosen = max(self._numbers(node), default=0)
-                told = self._tell(parts[chosen], depth)
+                told = self._tell(parts[chosen], depth) if not chosen else self._grouped(parts[chosen], depth)
                 return f"{told} in place of {words(parts[chosen - 1])}" if chosen else told
             case Lookup(table=table, key=key):
                 if False in self._chosen.get(id(node), ()):
@@ -140,7 +141,9 @@ class Teller:
         if chosen < len(node.arms):
             condition, branch = node.arms[chosen]
             return f"{self._tell(branch, depth)}, because {self._why(condition, depth - 1)}"
-        return self._tell(node.otherwise, depth)
+        reasons = [self._why(condition, depth - 1) for condition, _ in node.arms]
+        more = f" and {len(reasons) - _REASONS_MAX} more do not hold" if len(reasons) > _REASONS_MAX else ""
+        return f"{self._tell(node.otherwise, depth)}, because {' and '.join(reasons[:_REASONS_MAX])}{more}"
 
     def _applied(self, node: Apply, value: object, depth: int) -> str:  # noqa: PLR0911 - one return for each form
         function, arguments = node.function, node.arguments
@@ -155,7 +158,7 @@ class Teller:
                 return f"{words(node)} {value_words(value)}"
             case Form.FOLD:
                 return self._joined(arguments, symbol(function.name), depth)
-        if function.name in _TRANSPARENT:
+        if passed_through(node):
             return self._tell(arguments[0], depth)
         if function.name in {"min", "max"} and len(arguments) == 2:
             return self._capped(node, value, depth)
@@ -168,7 +171,7 @@ class Teller:
         if isinstance(first, Const):
             first, second = second, first
         least = "at most" if node.function.name == "min" else "at least"
-        told, limit = self._tell(first, depth), self._grouped(second, depth - 1)
+        told, limit = self._grouped(first, depth, formulas=True), self._grouped(second, depth - 1)
         if self._values.get(id(first)) == value:
             return f"{told}, {least} {limit}"
         return f"{told} = {value_words(self._values.get(id(first)))}, but {least} {limit}"
@@ -195,14 +198,25 @@ class Teller:
     def _joined(self, parts: Iterable[Node], between: str, depth: int) -> str:
         return f" {between} ".join(self._grouped(part, depth - 1) for part in parts)
 
-    def _grouped(self, node: Node, depth: int) -> str:
-        told = self._tell(node, depth)
+    def _grouped(self, node: Node, depth: int, *, formulas: bool = False) -> str:
+        """A part, in brackets unless it ends where it seems to; ``formulas`` may stand without."""
         bare = node
-        while isinstance(bare, Apply) and bare.function.name == "decimal":
-            [bare] = bare.arguments
-        joined = isinstance(bare, Apply) and (bare.function.form is Form.FOLD or bare.function.name in {"min", "max"})
-        return f"({told})" if joined or isinstance(bare, Choice) else told
+        while isinstance(bare, Apply) and passed_through(bare):
+            [bare, *_] = bare.arguments
+        told = self._tell(node, depth)
+        return told if _ends(bare) or (formulas and _is_formula(bare)) else f"({told})"
 
     def _numbers(self, node: Node) -> list[int]:
         """The numbers of the ways that a node went."""
         return [one for one in self._chosen.get(id(node), ()) if isinstance(one, int) and not isinstance(one, bool)]
+
+
+def _is_formula(node: Node) -> bool:
+    return isinstance(node, Apply) and node.function.form is Form.FOLD
+
+
+def _ends(node: Node) -> bool:
+    """Whether what is told of it is one word, or ends with a bracket of its own."""
+    if isinstance(node, Apply):
+        return node.function.form is Form.SUBSCRIPT
+    return isinstance(node, Const | Fact | Shared) or not children(node)

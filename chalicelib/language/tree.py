@@ -12,6 +12,9 @@ from typing import Any, Final
 
 from chalicelib.language.kinds import Kind, Type
 
+#: Functions that answer with one of their arguments.
+EXTREMES = frozenset({"min", "max"})
+
 
 class Form(Enum):
     """How a function's call is written in generated code; the interpreter always calls ``Function.call``."""

@@ -26,6 +26,10 @@ from chalicelib.language.tree import (
 
 CHARACTERS_MAX = 120
 _DEPTH_MAX = 4
+_CUT = "…"
+#: What holds its parts together more tightly is greater.
+LOOSE, EITHER, BOTH, TEST, SUM, PRODUCT, ONE = range(7)
+_TESTS = frozenset({Form.COMPARE, Form.NOT, Form.IS_NULL, Form.CONTAINED})
 # Values inside a list or an object that are looked at before the text is clipped.
 _VALUES_MAX = 40
 _SYMBOLS: Mapping[str, str] = MappingProxyType({"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "*": "×", "/": "÷"})
@@ -71,9 +75,41 @@ def cell_words(cell: Cell) -> str:
     return "-"
 
 
+def holds_together(node: Node) -> int:  # noqa: PLR0911 - one return for each construct
+    """How tightly the words of an expression hold together: inside a tighter one they stand in brackets."""
+    match node:
+        case Choice() | FirstValue():
+            return LOOSE
+        case Either():
+            return EITHER
+        case Every():
+            return BOTH
+        case Loop():
+            return TEST
+        case Apply(function=function):
+            if passed_through(node):
+                return holds_together(node.arguments[0])
+            if function.form in _TESTS or isinstance(function.data, Interval):
+                return TEST
+            if function.form is Form.FOLD:
+                return PRODUCT if function.name in {"*", "/", "%"} else SUM
+    return ONE
+
+
+def passed_through(node: Apply) -> bool:
+    """Whether the words are those of the first argument: a conversion that nobody wrote."""
+    return node.function.form in {Form.FIXED, Form.SHAPED} or node.function.name in {"decimal", "integer", "one_of"}
+
+
+def _inside(node: Node, depth: int, level: int) -> str:
+    """A part, in brackets where it would fall apart."""
+    text = _words(node, depth)
+    return f"({text})" if holds_together(node) < level and text != _CUT else text
+
+
 def _words(node: Node, depth: int) -> str:  # noqa: C901, PLR0911 - one return for each construct
     if depth == 0 and children(node):
-        return "…"
+        return _CUT
     match node:
         case Const(value=value):
             return value_words(value)
@@ -82,47 +118,51 @@ def _words(node: Node, depth: int) -> str:  # noqa: C901, PLR0911 - one return f
         case Shared(name=name):
             return f"table {name.removeprefix(HIT)}" if name.startswith(HIT) else name
         case Every(arguments=parts):
-            return _joined(parts, " and ", depth)
+            return _joined(parts, " and ", depth, BOTH + 1)
         case Either(arguments=parts):
-            return _joined(parts, " or ", depth)
+            return _joined(parts, " or ", depth, EITHER + 1)
         case Choice(arms=arms, otherwise=otherwise):
-            ways = [f"{_words(value, depth - 1)} if {_words(held, depth - 1)}" for held, value in arms[:3]]
-            return ", ".join([*ways, f"else {_words(otherwise, depth - 1)}"])
+            ways = [
+                f"{_inside(value, depth - 1, TEST)} if {_inside(held, depth - 1, EITHER)}" for held, value in arms[:3]
+            ]
+            return ", ".join([*ways, f"else {_inside(otherwise, depth - 1, TEST)}"])
         case FirstValue(arguments=parts):
-            return " or else ".join(_words(part, depth - 1) for part in parts)
+            return _joined(parts, " or else ", depth, TEST)
         case Lookup(table=table, key=key):
             return f"{table}[{_words(key, depth - 1)}]"
         case Loop(way=way, source=source):
-            return f"{way.value} of {_words(source, depth - 1)}"
+            return f"{way.value} of {_inside(source, depth - 1, ONE)}"
         case Apply():
             return _applied(node, depth)
     told = ", ".join(_words(part, depth - 1) for part in children(node))
     return f"[{told}]" if told else "the item"
 
 
-def _applied(node: Apply, depth: int) -> str:  # noqa: C901, PLR0911 - one return for each form
+def _applied(node: Apply, depth: int) -> str:  # noqa: PLR0911 - one return for each form
     function, arguments = node.function, node.arguments
     match function.form:
         case Form.COMPARE:
-            return _joined(arguments, f" {symbol(function.symbol)} ", depth)
+            return _joined(arguments, f" {symbol(function.symbol)} ", depth, SUM)
         case Form.NOT:
-            return f"not {_words(arguments[0], depth)}"
+            return f"not {_inside(arguments[0], depth, ONE)}"
         case Form.IS_NULL:
-            return f"{_words(arguments[0], depth)} is null"
+            return f"{_inside(arguments[0], depth, SUM)} is null"
         case Form.CONTAINED:
-            return f"{_words(arguments[0], depth)} in {_words(arguments[1], depth)}"
+            return f"{_inside(arguments[0], depth, SUM)} in {_inside(arguments[1], depth, SUM)}"
         case Form.FOLD:
-            return _joined(arguments, f" {symbol(function.name)} ", depth)
+            first, *others = arguments
+            level = holds_together(node)
+            # What is joined from the left needs no brackets there.
+            told = [_inside(first, depth - 1, level), *(_inside(part, depth - 1, level + 1) for part in others)]
+            return f" {symbol(function.name)} ".join(told)
         case Form.SUBSCRIPT:
             return _subscript(node, depth)
-        case Form.FIXED | Form.SHAPED:
-            return _words(arguments[0], depth)
         case Form.TABLE:
             return f"table {function.data.name}"
-    if function.name in {"decimal", "integer", "one_of"}:
+    if passed_through(node):
         return _words(arguments[0], depth)
     if isinstance(function.data, Interval):
-        return f"{_words(arguments[0], depth)} in {cell_words(function.data)}"
+        return f"{_inside(arguments[0], depth, SUM)} in {cell_words(function.data)}"
     return f"{function.name}({', '.join(_words(part, depth - 1) for part in arguments)})"
 
 
@@ -131,12 +171,8 @@ def _subscript(node: Apply, depth: int) -> str:
     if isinstance(whole, Shared) and whole.name.startswith(HIT):
         return f"table {whole.name.removeprefix(HIT)}"
     name = key.value if isinstance(key, Const) else "…"
-    return f"{_words(whole, depth)}.{name}"
+    return f"{_inside(whole, depth, ONE)}.{name}"
 
 
-def _joined(parts: tuple[Node, ...], between: str, depth: int) -> str:
-    texts = [_words(part, depth - 1) for part in parts]
-    nested = (Every, Either, Choice)
-    return between.join(
-        f"({text})" if isinstance(part, nested) else text for part, text in zip(parts, texts, strict=True)
-    )
+def _joined(parts: tuple[Node, ...], between: str, depth: int, level: int) -> str:
+    return between.join(_inside(part, depth - 1, level) for part in parts)

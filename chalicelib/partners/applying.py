@@ -17,12 +17,17 @@ from chalicelib.partners.manifest import Bundle, Document
 from chalicelib.partners.models import partner as partner_table
 from chalicelib.partners.plans import Action, Step
 from chalicelib.partners.programs import Program, ProgramSpec
-from chalicelib.rules import canonical, code_tables, rulesets, snapshots
+from chalicelib.rules import by_files, canonical, catalogue, code_tables, gates, money_tables, rulesets, snapshots
 from chalicelib.rules.activation import Backtested
 from chalicelib.rules.gates import GatesClosed
+from chalicelib.rules.rulesets import SavedVersion
+from chalicelib.rules.snapshots import RulesetSnapshot
+from chalicelib.settings import settings
 
 #: A second person's word is missing, does not hold any more, or lacks the back-test that it must be bound to.
 _AWAITED: Final = frozenset({"approval_required", "approval_void", "backtest_missing"})
+#: What of a program there says who earns points, how many, from when on, and how long they last.
+_MONEY: Final = frozenset({"ruleset_code", "enrolment", "effective_from", "lots"})
 #: What a manifest says of a target; the rest is how the target has fared.
 _OF_MANIFEST: Final = (
     "connector", "config", "secret_name", "mapping_code", "status",
@@ -43,7 +48,10 @@ def refuse(faults: Sequence[Fault]) -> NoReturn:
 
 
 class Application:
-    """One examined bundle on its way into the database; ``steps`` grow as it goes."""
+    """One examined bundle on its way into the database; ``steps`` grow as it goes.
+
+    ``second``: this hub asks for a second person where money changes.
+    """
 
     def __init__(
         self, db: Connection, bundle: Bundle, backtested: Backtested | None, caller: Caller, now: datetime
@@ -53,6 +61,7 @@ class Application:
         self.backtested = backtested
         self.caller = caller
         self.now = now
+        self.second = settings().rule_approval == "required"
         self.steps: list[Step] = []
 
     def run(self, known: Partner | None) -> list[Step]:
@@ -117,9 +126,13 @@ class Application:
         owner = None if document.shared else partner.id
         changed = code_tables.apply(self.db, document.content, partner_id=owner, caller=self.caller, now=self.now)
         action: Action = "unchanged" if not changed else "create" if before is None else "change"
-        told = snapshots.told(before, code_tables.check(document.content)[1]) if changed else []
+        told = snapshots.told(before, code_tables.check(document.content)) if changed else []
+        asking = money_tables.looked_up_by_live(self.db, document.code) if self.second and action == "change" else []
+        told += [f"{each} looks up points in it" for each in asking]
         seen = None if before is None else before.content_hash
-        self.steps.append(Step("code_table", document.code, action, changes=told, seen=seen))
+        self.steps.append(
+            Step("code_table", document.code, action, changes=told, needs_approval=bool(asking), seen=seen)
+        )
 
     def _rule(self, partner: Partner, document: Document) -> list[Fault]:
         """Save a rule and let it decide; what keeps it from that, as places of the bundle."""
@@ -128,48 +141,67 @@ class Application:
         if saved.created:
             version = {"version": saved.number, "content_hash": saved.content_hash.hex()}
             first = saved.number == 1
-            before = {} if first else {"version": saved.number - 1}
-            action: Action = "create" if first else "change"
-            told = [] if first else self._told(document, saved.number - 1)
-            self.steps.append(Step("ruleset", document.code, action, before, version, told))
+            was = {} if first else {"version": saved.number - 1}
+            changes = [] if first else self._told(document, saved.number - 1)
+            self.steps.append(Step("ruleset", document.code, "create" if first else "change", was, version, changes))
         else:
             self.steps.append(Step("ruleset", document.code, "unchanged", seen=saved.number))
         # Saving has locked the ruleset: what is seen here holds until this transaction ends.
-        there = snapshots.of_ruleset(self.db, document.code)
+        history = catalogue.history(self.db, document.code)
+        there = snapshots.of_history(history)
         since = self._since(document)
-        live = rulesets.timeline(self.db, document.code, known_at=self.now).on(since)
-        before = {} if live is None else {"version": live.number}
-        after = {"version": saved.number, "effective_from": since.isoformat()}
-        if live is not None and saved.number == there.decides_last:
-            # It decides in the end, from the day that a person promoted it for: a file does not move that day.
+        held = by_files.verdict(history, saved.number, since)
+        if held is not None and held.held == "decides":
             self.steps.append(Step("activation", document.code, "unchanged", seen=there))
             return []
+        before: dict[str, Any] = {}
+        if there.decides:
+            before = {"version": there.decides_last, "decides": _stretches(there)}
+        after: dict[str, Any] = {"version": saved.number, "effective_from": since.isoformat()}
+        try:
+            action = self._decide(document, saved, since) if held is None else self._held(held, saved)
+        except GatesClosed as error:
+            return [
+                Fault(f"{document.pointer}{fault.pointer}", fault.code, f"{document.code}: {fault.message}")
+                for fault in error.faults
+            ]
+        if action == "change":
+            after["decides"] = _stretches(snapshots.of_ruleset(self.db, document.code))
+            action = "change" if before else "create"
+        elif before:
+            after["decides"] = before["decides"]
+        told = [] if held is None else [held.sentence]
+        self.steps.append(Step("activation", document.code, action, before, after, told, seen=there))
+        return []
+
+    def _decide(self, document: Document, saved: SavedVersion, since: date) -> Action:
+        """Let a version decide, unless somebody must approve it first. Raises GatesClosed."""
         try:
             activated = rulesets.activate(
                 self.db,
                 document.code,
                 saved.version_id,
                 effective_from=since,
+                by_file=True,
                 backtested=self.backtested,
                 caller=self.caller,
                 now=self.now,
             )
-        except GatesClosed as error:
-            return [
-                Fault(f"{document.pointer}{fault.pointer}", fault.code, f"{document.code}: {fault.message}")
-                for fault in error.faults
-            ]
         except (NotPermitted, Unprocessable) as error:
             if error.code not in _AWAITED:
                 raise
-            self.steps.append(Step("activation", document.code, "awaits_approval", before, after, seen=there))
-        else:
-            if activated:
-                action = "change" if before else "create"
-                self.steps.append(Step("activation", document.code, action, before, after, seen=there))
-            else:
-                self.steps.append(Step("activation", document.code, "unchanged", seen=there))
-        return []
+            return "awaits_approval"
+        return "change" if activated else "unchanged"
+
+    def _held(self, held: by_files.Verdict, saved: SavedVersion) -> Action:
+        """Why files do not let a version decide. Raises GatesClosed for one that a person is to promote and cannot."""
+        match held.held:
+            case "by_hand":
+                gates.examine(self.db, rulesets.version(self.db, saved.version_id)).require()
+                return "awaits_promotion"
+            case "withdrawn" | "behind" as action:
+                return action
+        return "unchanged"
 
     def _told(self, document: Document, latest: int) -> list[str]:
         """What the document decides otherwise than the version before it, in sentences."""
@@ -197,7 +229,8 @@ class Application:
         changed = [name for name in after if before[name] != after[name]]
         action: Action = "change" if changed else "unchanged"
         was, becomes = {n: before[n] for n in changed}, {n: after[n] for n in changed}
-        self.steps.append(Step("program", spec.code, action, was, becomes, seen=before))
+        money = self.second and not _MONEY.isdisjoint(changed)
+        self.steps.append(Step("program", spec.code, action, was, becomes, needs_approval=money, seen=before))
         if "effective_from" in changed:
             self._enrol(program, min(known.effective_from, spec.effective_from))
         elif "enrolment" in changed:
@@ -208,6 +241,11 @@ class Application:
         changed = enrolling.enrol_members(self.db, program, since=since, now=self.now)
         if changed:
             self.steps.append(Step("enrolments", program.code, "change", after={"periods": changed}))
+
+
+def _stretches(there: RulesetSnapshot) -> list[dict[str, Any]]:
+    """The whole timeline of a ruleset: from which day on which version decides."""
+    return [{"effective_from": start.isoformat(), "version": number} for start, number in there.decides]
 
 
 def _described(spec: ProgramSpec) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from chalicelib.errors import Conflict, Fault, InterlineError
 from chalicelib.partners import onboarding, plans
 from chalicelib.partners.applying import refuse
 from chalicelib.partners.plans import Action, Plan
+from chalicelib.rules import plan_approvals
 from chalicelib.rules.activation import Backtested
 
 _KINDS: Final = ("layouts", "rulesets", "code_tables")
@@ -29,11 +30,15 @@ class PlanOutdated(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What applying a configuration did, or in a dry run would do; ``digest`` tells this plan from every other one."""
+    """What applying a configuration did, or in a dry run would do; ``digest`` tells this plan from every other one.
+
+    ``needs_approval``: the steps that change money otherwise than by a rule, where a second person must approve that.
+    """
 
     plans: Sequence[Plan]
     digest: bytes
     dry_run: bool
+    needs_approval: Sequence[Fault]
 
     def count(self, action: Action) -> int:
         """How many steps are of one kind."""
@@ -65,7 +70,8 @@ def configure(
     Each document goes to the partner that it names, one that names none to all of them. What is left out stays as it
     is. ``expected`` is the digest of a plan: what happens is exactly that, or nothing. ``shared`` False refuses
     documents that other partners use as well; ``backtested`` knows the back-tests that approvals are bound to. Raises
-    BundleRefused with every fault of every partner, PlanOutdated.
+    BundleRefused with every fault of every partner, PlanOutdated, and what ``plan_approvals.use`` does for a plan that
+    needs approval.
     """
     parts = _parts(documents)
     savepoint = db.begin_nested()
@@ -73,6 +79,9 @@ def configure(
         done = _applied(db, parts, shared=shared, backtested=backtested, caller=caller, now=now)
         digest = plans.digest(documents, done)
         _require(digest, expected)
+        steps = plans.money(done)
+        if steps and not dry_run:
+            plan_approvals.use(db, digest, steps, caller=caller, now=now)
     except BaseException:
         savepoint.rollback()
         raise
@@ -80,7 +89,7 @@ def configure(
         savepoint.rollback()
     else:
         savepoint.commit()
-    return Configured(done, digest, dry_run)
+    return Configured(done, digest, dry_run, steps)
 
 
 def _applied(db: Connection, parts: Sequence[_Part], **how: Any) -> list[Plan]:  # noqa: ANN401 - onboarding's
@@ -89,7 +98,7 @@ def _applied(db: Connection, parts: Sequence[_Part], **how: Any) -> list[Plan]: 
     faults: dict[Fault, None] = {}
     for part in parts:
         try:
-            done.append(onboarding.apply(db, part.bundle, code=part.code, dry_run=False, **how))
+            done.append(onboarding.apply(db, part.bundle, code=part.code, alone=False, dry_run=False, **how))
         except InterlineError as error:
             # A shared document is wrong for every partner, and told once.
             faults |= dict.fromkeys(_located(error, part))

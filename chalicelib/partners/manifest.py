@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +16,7 @@ from chalicelib.errors import InterlineError, InvalidInput
 from chalicelib.language import RuleRefused, compile_expression
 from chalicelib.language.faults import Report, at, nearest, shown
 from chalicelib.partners.enrolments import INPUTS
+from chalicelib.partners.expected_files import ExpectedFile
 from chalicelib.partners.programs import Kind, ProgramSpec, zone
 from chalicelib.rules import code_tables, documents
 from chalicelib.web.shapes import Day, Written
@@ -62,6 +63,29 @@ class Lots(_Part):
     """What expires together, and when; ``expires`` null: never."""
 
     expires: Months | Days | None
+    held_at_expiry: Literal["keep", "lapse"] = Field(
+        "keep",
+        description="Points that a hold covers on their last day: kept for that hold, or expired like the others.",
+    )
+    refund_grace_days: int = Field(
+        0, ge=0, le=3_650, description="Refunded points may be spent for at least so many days more."
+    )
+
+
+class Corrections(_Part):
+    """How points that were given are corrected."""
+
+    reversal: Literal["refuse", "partial", "overdraft"] = Field(
+        "refuse",
+        description="What becomes of an accrual that is taken back when its points are spent: it stays, what is left "
+        "is taken, or the member owes the rest.",
+    )
+    second_person_above: Annotated[str, Written(r"(0|[1-9]\d{0,11})(\.\d{1,6})?", "Write points as text.")] | None = (
+        Field("0", description="Adjustments of more points than this need a second person; null: none does.")
+    )
+    reason_codes: list[Annotated[str, Written("[a-z][a-z0-9_]{0,39}", "A reason is a word in small letters.")]] = Field(
+        ["correction", "goodwill", "migration"], min_length=1, max_length=50, description="Why points are adjusted."
+    )
 
 
 class EnrolmentRule(_Part):
@@ -82,6 +106,7 @@ class ProgramDocument(_Part):
     ruleset: str = Field(min_length=1, max_length=100, description="Code of the ruleset of kind accrual.")
     effective_from: Day = Field(description="First day of the program.")
     lots: Lots
+    corrections: Corrections = Corrections()
     enrolment: EnrolmentRule | None = Field(None, description="Null: members are enrolled by hand.")
 
     def spec(self) -> ProgramSpec:
@@ -95,8 +120,10 @@ class ProgramDocument(_Part):
             time_zone=self.time_zone,
             ruleset_code=self.ruleset,
             effective_from=self.effective_from,
-            lots=self.lots.model_dump(),
+            # What is not said is not kept, so a program is the same whether or not it says what holds anyway.
+            lots=self.lots.model_dump(exclude_defaults=True),
             enrolment=None if self.enrolment is None else {"when": self.enrolment.when},
+            corrections=self.corrections.model_dump(exclude_defaults=True) or None,
         )
 
 
@@ -112,6 +139,7 @@ class Manifest(_Part):
     contacts: list[Contact] = []
     programs: list[ProgramDocument] = Field(min_length=1)
     layouts: list[str] = Field([], description="Names of the layouts of its files: its own or shared ones.")
+    expected_files: list[ExpectedFile] = Field([], description="Files that come regularly, and when.")
     targets: list[dict[str, Any]] = []
 
 
@@ -224,9 +252,11 @@ def _siblings(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
         "contacts": Contact,
         "programs": ProgramDocument,
         "lots": Lots,
+        "corrections": Corrections,
         "enrolment": EnrolmentRule,
         "Months": Months,
         "Days": Days,
+        "expected_files": ExpectedFile,
     }
     for step in loc:
         model = parts.get(str(step), model)
@@ -238,8 +268,12 @@ def _examine_names(manifest: Manifest, report: Report) -> None:
     lists: tuple[tuple[str, list[Any]], ...] = (
         ("programs", [program.code for program in manifest.programs]),
         ("layouts", list(manifest.layouts)),
+        ("expected_files", [expected.layout for expected in manifest.expected_files]),
         ("targets", [target.get("code") for target in manifest.targets]),
     )
+    for number, expected in enumerate(manifest.expected_files):
+        if expected.layout not in manifest.layouts:
+            report.unknown(f"/manifest/expected_files/{number}/layout", "layout", expected.layout, manifest.layouts)
     for name, codes in lists:
         for number, code in enumerate(codes):
             if code in codes[:number]:

@@ -47,7 +47,10 @@ program = table(
     Column("time_zone", code(40), nullable=False),
     Column("ruleset_code", code(100), nullable=False),  # of kind accrual
     Column("effective_from", Day, nullable=False),  # first day anybody is enrolled by the rule
-    Column("lots", JsonText, nullable=False),  # {"expires": {"months": 24}} | {"expires": null}
+    Column(
+        "lots", JsonText, nullable=False
+    ),  # {"expires": {"months": 24}} | {"expires": null}, and what departs from it
+    Column("corrections", JsonText),  # who may correct what, and how; None: as programs.Corrections has it
     Column("enrolment", JsonText),  # condition over member fields; None: by hand
     Column("status", code(20), nullable=False),  # active | closed
     Column("created_at", Microseconds, nullable=False),

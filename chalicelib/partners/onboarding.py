@@ -13,8 +13,9 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
 from chalicelib.deliveries import targets
+from chalicelib.errors import NotPermitted
 from chalicelib.language.faults import Report, nearest, shown
-from chalicelib.partners import directory, programs, several_programs
+from chalicelib.partners import directory, plans, programs, several_programs
 from chalicelib.partners.applying import Application, BundleRefused, refuse
 from chalicelib.partners.directory import Partner
 from chalicelib.partners.manifest import Bundle, Document, Manifest, examine
@@ -36,6 +37,7 @@ def apply(
     code: str | None = None,
     shared: bool = True,
     backtested: Backtested | None = None,
+    alone: bool = True,
     dry_run: bool,
     caller: Caller,
     now: datetime,
@@ -45,7 +47,9 @@ def apply(
     Documents were read by ``language.parse_json``. What the bundle leaves out stays as it is. A ruleset decides from
     its ``effective.from`` on, else from the first day of the programs that use it; a layout or mapping always.
     ``code``, when given, is the partner the bundle must be about; ``shared`` False refuses documents that other
-    partners use as well; ``backtested`` knows the back-tests that approvals are bound to. Raises BundleRefused.
+    partners use as well; ``backtested`` knows the back-tests that approvals are bound to. ``alone`` False: the caller
+    sees to it that a second person has approved the steps that need that. Raises BundleRefused, and NotPermitted
+    (``approval_required``) where a bundle that is applied alone has such steps.
     """
     report = Report()
     examined = examine(bundle, report=report)
@@ -62,7 +66,9 @@ def apply(
     # Some faults show only when a rule is to decide, such as a golden case that is red: then all is taken back.
     savepoint = db.begin_nested()
     try:
-        steps = Application(db, examined, backtested, caller, now).run(known)
+        plan = Plan(examined.manifest.code, dry_run, Application(db, examined, backtested, caller, now).run(known))
+        if alone and not dry_run:
+            _require_nothing_to_approve(plan)
     except BaseException:
         savepoint.rollback()
         raise
@@ -70,7 +76,18 @@ def apply(
         savepoint.rollback()
     else:
         savepoint.commit()
-    return Plan(examined.manifest.code, dry_run, steps)
+    return plan
+
+
+def _require_nothing_to_approve(plan: Plan) -> None:
+    steps = plans.money([plan])
+    if steps:
+        raise NotPermitted(
+            "This changes money otherwise than by a rule, so another person must approve it, as a plan: POST"
+            " /v1/config/plan, its approval, POST /v1/config/apply (`hub rules plan`, `approve`, `apply`).",
+            code="approval_required",
+            faults=steps,
+        )
 
 
 def _locked(db: Connection, code: str) -> Partner | None:

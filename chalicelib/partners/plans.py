@@ -3,11 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
+from chalicelib.errors import Fault
 from chalicelib.rules import canonical
 
-Action: TypeAlias = Literal["create", "change", "unchanged", "awaits_approval"]
+#: The last four are of rules: a version that is stored, and which files do not let decide.
+Action: TypeAlias = Literal[
+    "create", "change", "unchanged", "awaits_approval", "awaits_promotion", "withdrawn", "behind"
+]  # fmt: skip
+ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +20,11 @@ class Step:
     """What happens to one object. ``before`` and ``after`` hold what changes and nothing personal.
 
     ``changes`` says the same in sentences where a step is about a whole document. ``awaits_approval``: the version is
-    stored, and decides once a second person has approved it. ``seen`` is what the step found, changed or not: it is
-    shown to nobody and is part of the plan's hash, so that a plan does not outlive what it was made of.
+    stored, and decides once a second person has approved it. ``awaits_promotion``: once a person promotes it, because
+    it would take days away from a version that was promoted by hand. ``withdrawn``: a rollback took this version back.
+    ``behind``: the hub has a newer version. ``needs_approval``: it changes money otherwise than by a rule, so the plan
+    needs a second person's word. ``seen`` is what the step found, changed or not: it is shown to nobody and is part of
+    the plan's hash, so that a plan does not outlive what it was made of.
     """
 
     kind: Literal["partner", "code_table", "ruleset", "activation", "program", "enrolments", "target"]
@@ -25,6 +33,7 @@ class Step:
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     changes: Sequence[str] = ()
+    needs_approval: bool = False
     seen: Any = None
 
 
@@ -42,6 +51,28 @@ class Plan:
         return any(step.action in {"create", "change"} for step in self.steps)
 
 
+def money(plans: Sequence[Plan]) -> list[Fault]:
+    """The steps that need a second person's word, one fault each; a document that partners share is told once."""
+    found = {
+        (step.kind, step.code if step.kind == "code_table" else f"{plan.partner} {step.code}"): step
+        for plan in reversed(plans)
+        for step in plan.steps
+        if step.needs_approval
+    }
+    return [
+        Fault(
+            f"/{kind}/{code.rpartition(' ')[2]}",
+            "approval_required",
+            f"{kind.replace('_', ' ')} {code}: {_said(step)}.",
+        )
+        for (kind, code), step in sorted(found.items(), key=lambda each: each[0])
+    ]
+
+
+def _said(step: Step) -> str:
+    return "; ".join(step.changes) or f"{', '.join(step.after)} would be another one"
+
+
 def digest(documents: Mapping[str, Any], plans: Sequence[Plan]) -> bytes:
     """The SHA-256 of what is to be applied, of what it found, and of every step that it takes.
 
@@ -49,7 +80,7 @@ def digest(documents: Mapping[str, Any], plans: Sequence[Plan]) -> bytes:
     """
     steps = [
         # The sentences are left out: they follow the order in which a document happens to be written.
-        [plan.partner, step.kind, step.code, step.action, step.before, step.after, step.seen]
+        [plan.partner, step.kind, step.code, step.action, step.before, step.after, step.needs_approval, step.seen]
         for plan in plans
         for step in plan.steps
     ]

@@ -41,7 +41,8 @@ class Zoned(Protocol):
 class Program:
     """One program. ``scale`` is the number of decimals of its unit; amounts are kept in units of 10^-scale.
 
-    ``lots`` is ``{"expires": null}``, ``{"expires": {"months": 24}}`` or ``{"expires": {"days": 90}}``.
+    ``lots`` is ``{"expires": null}``, ``{"expires": {"months": 24}}`` or ``{"expires": {"days": 90}}``, with what
+    else the manifest says of lots; ``corrections`` is what it says of corrections. ``points.policy`` reads both.
     ``enrolment`` is ``{"when": condition}``, or None where members are enrolled by hand.
     """
 
@@ -56,6 +57,7 @@ class Program:
     ruleset_code: str
     effective_from: date
     lots: Mapping[str, Any]
+    corrections: Mapping[str, Any] | None
     enrolment: Mapping[str, Any] | None
     status: Status
     created_at: datetime
@@ -76,10 +78,12 @@ class ProgramSpec:
     effective_from: date
     lots: Mapping[str, Any]
     enrolment: Mapping[str, Any] | None
+    corrections: Mapping[str, Any] | None = None
 
 
 _COLUMNS = tuple(table.c[name] for name in Program.__slots__)
 _SPEC = tuple(ProgramSpec.__slots__)
+_OPTIONAL_JSON: Final = ("corrections", "enrolment")
 #: Points are kept in minor units, and lots expire by day: after the first accrual these mean other amounts and days.
 FIXED: Final = ("unit", "scale", "time_zone")
 
@@ -224,7 +228,8 @@ def expires_on(program: Program, event_date: date) -> date:
 def _values(spec: ProgramSpec) -> dict[str, Any]:
     values = {name: getattr(spec, name) for name in _SPEC}
     values["lots"] = canonical.text(spec.lots)
-    values["enrolment"] = None if spec.enrolment is None else canonical.text(spec.enrolment)
+    for name in _OPTIONAL_JSON:
+        values[name] = None if values[name] is None else canonical.text(values[name])
     return values
 
 
@@ -233,7 +238,10 @@ def _known(db: Connection, program_id: bytes) -> Program:
 
 
 def _program(row: RowMapping) -> Program:
-    enrolment = row["enrolment"]
-    return Program(
-        **{**row, "lots": parse_json(row["lots"]), "enrolment": None if enrolment is None else parse_json(enrolment)}
-    )
+    return Program(**parsed({**row}))
+
+
+def parsed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a program's row with its documents read."""
+    read = {name: None if row[name] is None else parse_json(row[name]) for name in _OPTIONAL_JSON}
+    return {**row, "lots": parse_json(row["lots"]), **read}

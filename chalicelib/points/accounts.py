@@ -9,9 +9,9 @@ when both create accounts that the other locks; the edge then tries the transact
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import NotFound
@@ -20,36 +20,57 @@ from chalicelib.points.models import account
 from chalicelib.storage import bulk
 
 HouseKind = Literal["issuance", "redemption", "expiry", "adjustment"]
+HOUSE_KINDS: tuple[HouseKind, ...] = get_args(HouseKind)
 
 
 @dataclass(slots=True)
 class Locked:
     """A member account whose row this transaction holds locked. The counters are in minor units.
 
-    Writers move ``entry_no`` and the counters here as they post, then write the row once.
+    Writers move ``entry_no`` and the counters here as they post, then write the row once. ``overdrawn_minor`` is what
+    reversals took that was not there any more; it is owed, and not available until it has been earned.
+    ``unearned_minor`` is what was credited without being earned, or earned and taken back.
     """
 
     id: bytes
     entry_no: int
+    hold_changes: int
     debits_pending: int
     debits_posted: int
     credits_posted: int
+    overdrawn_minor: int
+    unearned_minor: int
     partner_id: bytes
     program_id: bytes
 
+    @property
+    def version(self) -> int:
+        """Grows with every entry and every change of a hold."""
+        return self.entry_no + self.hold_changes
 
-_COUNTERS = (
+
+_COUNTERS: tuple[ColumnElement[Any], ...] = (
     account.c.id,
     account.c.entry_no,
+    account.c.hold_changes,
     account.c.debits_pending,
     account.c.debits_posted,
     account.c.credits_posted,
+    account.c.overdrawn_minor,
+    account.c.unearned_minor,
 )
 _LOCK_ONE = (
     select(*_COUNTERS, account.c.partner_id, account.c.program_id)
     .where(account.c.id == bindparam("id"), account.c.kind == MEMBER)
     .with_for_update()
 )
+_LOCK_ALL = (
+    select(*_COUNTERS, account.c.partner_id, account.c.program_id)
+    .where(account.c.id.in_(bindparam("ids", expanding=True)), account.c.kind == MEMBER)
+    .order_by(account.c.id)
+    .with_for_update()
+)
+_KNOWN = select(account.c.id).where(account.c.id.in_(bindparam("ids", expanding=True)))
 # Only what is not known already: a batch reads thousands of these.
 _LOCK_MANY = (
     select(*_COUNTERS)
@@ -64,7 +85,7 @@ def lock(db: Connection, account: bytes) -> Locked:
     row = db.execute(_LOCK_ONE, {"id": account}).one_or_none()
     if row is None:
         raise NotFound("There is no such member account.")
-    return Locked(*row)
+    return _locked(row)
 
 
 def lock_members(
@@ -72,27 +93,16 @@ def lock_members(
 ) -> dict[bytes, Locked]:
     """Lock the member accounts named by ``owners`` (account id -> program id, member id); open those that are missing.
 
-    With a member's first account in a program its issuance account is opened too, so an earning needs no look-up.
+    With a member's first account in a program its house accounts are opened too, so no posting looks one up.
     """
     locked = _lock_existing(db, partner_id, owners, sorted(owners))
     missing = sorted(owners.keys() - locked.keys())
     if not missing:
         return locked
-    # Apart, since the issuance account is nearly always there: the members' are then all new and need no second look.
-    insert_missing(
-        db, [_row(partner_id, of_program, "issuance", HOUSE, now) for of_program in {owners[key][0] for key in missing}]
-    )
+    _open_houses(db, partner_id, sorted({owners[key][0] for key in missing}), now)
     insert_missing(db, [_row(partner_id, owners[key][0], MEMBER, owners[key][1], now) for key in missing])
     # Those that another writer opened in the meantime are committed by now, and not ours: lock them like the rest.
     return locked | _lock_existing(db, partner_id, owners, missing)
-
-
-def open_house(db: Connection, partner_id: bytes, program_id: bytes, kind: HouseKind, *, now: datetime) -> bytes:
-    """The id of a program's house account, which exists afterwards."""
-    row = _row(partner_id, program_id, kind, HOUSE, now)
-    insert_missing(db, [row])
-    house: bytes = row["id"]
-    return house
 
 
 def insert_missing(db: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -101,14 +111,43 @@ def insert_missing(db: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     bulk.insert_new(db, account, ordered, key=("program_id", "kind", "owner_id"))
 
 
+def lock_existing(db: Connection, accounts: Iterable[bytes]) -> list[Locked]:
+    """The member accounts of these ids, locked in the order of ids; unknown ones are left out."""
+    return [
+        _locked(row)
+        for chunk in bulk.in_chunks(sorted(set(accounts)))
+        for row in db.execute(_LOCK_ALL, {"ids": chunk}).all()
+    ]
+
+
+def _open_houses(db: Connection, partner_id: bytes, program_ids: Sequence[bytes], now: datetime) -> None:
+    # Looked for first: they are nearly always there, and an insert that is refused costs more than a look.
+    rows = {
+        row["id"]: row
+        for each in program_ids
+        for kind in HOUSE_KINDS
+        for row in [_row(partner_id, each, kind, HOUSE, now)]
+    }
+    for chunk in bulk.in_chunks(sorted(rows)):
+        for known in db.execute(_KNOWN, {"ids": chunk}).scalars():
+            del rows[known]
+    if rows:
+        insert_missing(db, rows.values())
+
+
 def _lock_existing(
     db: Connection, partner_id: bytes, owners: Mapping[bytes, tuple[bytes, bytes]], ids: Sequence[bytes]
 ) -> dict[bytes, Locked]:
     return {
-        row[0]: Locked(*row, partner_id, owners[row[0]][0])
+        row[0]: _locked((*row, partner_id, owners[row[0]][0]))
         for chunk in bulk.in_chunks(ids)
         for row in db.execute(_LOCK_MANY, {"ids": chunk}).all()
     }
+
+
+def _locked(columns: Sequence[Any]) -> Locked:
+    """The columns of ``_COUNTERS``, then partner and program."""
+    return Locked(*columns)
 
 
 def _row(partner_id: bytes, program_id: bytes, kind: str, owner_id: bytes, now: datetime) -> dict[str, Any]:
@@ -123,6 +162,9 @@ def _row(partner_id: bytes, program_id: bytes, kind: str, owner_id: bytes, now: 
         "credits_pending": 0,
         "credits_posted": 0,
         "entry_no": 0,
+        "hold_changes": 0,
+        "overdrawn_minor": 0,
+        "unearned_minor": 0,
         "created_at": now,
         "changed_at": now,
     }

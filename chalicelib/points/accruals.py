@@ -161,7 +161,7 @@ def _decide_all(questions: Sequence[Question], bench: Bench) -> _Decided:
             continue
         first[event_id] = index
         points_minor = points_minor or 0
-        bench.totals.add(question.account_id, question.event["event_date"], points_minor)
+        bench.totals.add(question.account_id, question.event["event_date"], points_minor, question.event["event_type"])
         accepted.append(_Accepted(event_id, question, points_minor, facts))
     return _Decided(accepted, refused, repeats)
 

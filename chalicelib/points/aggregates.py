@@ -1,13 +1,14 @@
 """Points that an account earned in a calendar period, as rules read them: known under the account's lock, in row order.
 
 The sums start from what is stored and grow with each event that the batch accepts, so the second row of a file sees
-what the first one earned, in its own period and, where a rule looks back, in a later one.
+what the first one earned, in its own period and, where a rule looks back, in a later one. A sum may be of the events of
+some types only, so that what is granted above a cap does not fill it.
 """
 
 from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine import Connection
@@ -34,50 +35,79 @@ _EARNED = (
     )
     .group_by(accrual_event.c.account_id)
 )
+_EARNED_BY_TYPES = _EARNED.where(accrual_event.c.event_type.in_(bindparam("event_types", expanding=True)))
+
+#: What a sum is of: kind of period, event types (none: all of them), first day of the period.
+_Sum: TypeAlias = tuple[str, tuple[str, ...], date]
 
 
 class Span(NamedTuple):
-    """A calendar period as seen from a day: the one around it, or the one that is ``back`` periods earlier."""
+    """What is summed, as seen from a day: the calendar period around it, or the one that is ``back`` periods earlier.
+
+    ``event_types``: only events of these types count; of none, all do.
+    """
 
     kind: str
     back: int = 0
+    event_types: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, declared: Aggregate) -> "Span":
-        """The period over which a rule's aggregate sums."""
-        return cls(declared.period, declared.back)
+        """What a rule's aggregate sums."""
+        return cls(declared.period, declared.back, declared.event_types)
+
+    def counts(self, event_type: str) -> bool:
+        """Whether events of a type are in the sum."""
+        return not self.event_types or event_type in self.event_types
+
+
+class _OnDay(NamedTuple):
+    """The sums that a rule sees on a day, and those to which an event of the day counts."""
+
+    seen: dict[Span, dict[bytes, int]]
+    of_all: list[dict[bytes, int]]
+    of_types: list[tuple[tuple[str, ...], dict[bytes, int]]]
 
 
 class PeriodTotals:
-    """Minor units earned so far, by kind of period, its first day, and account."""
+    """Minor units earned so far, by what is summed and account."""
 
-    def __init__(self, spans: Sequence[Span], sums: Mapping[tuple[str, date], dict[bytes, int]] | None = None) -> None:
+    def __init__(self, spans: Sequence[Span], sums: Mapping[_Sum, dict[bytes, int]] | None = None) -> None:
         self._spans = spans
-        self._kinds = sorted({span.kind for span in spans})
+        self._counted = sorted({(span.kind, span.event_types) for span in spans})
         self._sums = dict(sums or {})
-        #: Day -> the sums that a rule sees on it, and those to which an event of it counts.
-        self._on: dict[date, tuple[dict[Span, dict[bytes, int]], list[dict[bytes, int]]]] = {}
+        self._on: dict[date, _OnDay] = {}
 
     def of(self, account_id: bytes, span: Span, day: date) -> int:
         """What the account earned in the period as seen from ``day``, in minor units."""
-        return self._known(day)[0][span].get(account_id, 0)
+        return self._known(day).seen[span].get(account_id, 0)
 
-    def add(self, account_id: bytes, day: date, points_minor: int) -> None:
+    def add(self, account_id: bytes, day: date, points_minor: int, event_type: str) -> None:
         """Count an accepted event."""
-        for sums in self._known(day)[1]:
+        known = self._known(day)
+        for sums in known.of_all:
             sums[account_id] = sums.get(account_id, 0) + points_minor
+        for event_types, sums in known.of_types:
+            if event_type in event_types:
+                sums[account_id] = sums.get(account_id, 0) + points_minor
 
-    def _known(self, day: date) -> tuple[dict[Span, dict[bytes, int]], list[dict[bytes, int]]]:
+    def _known(self, day: date) -> _OnDay:
         known = self._on.get(day)
         if known is None:
-            seen = {span: self._sums.setdefault((span.kind, _first_day(span, day)), {}) for span in self._spans}
-            counted = [self._sums.setdefault((kind, _STARTS[kind](day)), {}) for kind in self._kinds]
-            known = self._on[day] = (seen, counted)
+            known = self._on[day] = _OnDay({}, [], [])
+            for span in self._spans:
+                known.seen[span] = self._sums.setdefault((span.kind, span.event_types, _first_day(span, day)), {})
+            for kind, event_types in self._counted:
+                sums = self._sums.setdefault((kind, event_types, _STARTS[kind](day)), {})
+                if event_types:
+                    known.of_types.append((event_types, sums))
+                else:
+                    known.of_all.append(sums)
         return known
 
 
 def read(db: Connection, wanted: Sequence[tuple[bytes, date]], spans: Sequence[Span]) -> PeriodTotals:
-    """The totals as seen from each (account, day), for each span; one statement for each period that is touched.
+    """The totals as seen from each (account, day), for each span; one statement for each sum of a period.
 
     The accounts must be locked: then nobody else adds to what is read here.
     """
@@ -85,16 +115,20 @@ def read(db: Connection, wanted: Sequence[tuple[bytes, date]], spans: Sequence[S
     on_day: dict[date, set[bytes]] = {}
     for account_id, day in wanted if spans else ():
         on_day.setdefault(day, set()).add(account_id)
-    accounts: dict[tuple[str, date], set[bytes]] = {}
+    accounts: dict[_Sum, set[bytes]] = {}
     for span in spans:
         for day, ids in on_day.items():
-            accounts.setdefault((span.kind, _first_day(span, day)), set()).update(ids)
-    sums: dict[tuple[str, date], dict[bytes, int]] = {}
-    for (kind, first), ids in accounts.items():
-        last = _last_day(first, _MONTHS[kind])
-        earned = sums[kind, first] = {}
+            accounts.setdefault((span.kind, span.event_types, _first_day(span, day)), set()).update(ids)
+    sums: dict[_Sum, dict[bytes, int]] = {}
+    for (kind, event_types, first), ids in accounts.items():
+        asked = {"first": first, "last": _last_day(first, _MONTHS[kind])}
+        earned = sums[kind, event_types, first] = {}
         for chunk in bulk.in_chunks(sorted(ids)):
-            for account_id, points_minor in db.execute(_EARNED, {"accounts": chunk, "first": first, "last": last}):
+            if event_types:
+                rows = db.execute(_EARNED_BY_TYPES, {**asked, "accounts": chunk, "event_types": event_types})
+            else:
+                rows = db.execute(_EARNED, {**asked, "accounts": chunk})
+            for account_id, points_minor in rows:
                 earned[account_id] = int(points_minor)
     return PeriodTotals(spans, sums)
 

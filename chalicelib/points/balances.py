@@ -1,6 +1,6 @@
 """What a member has: points available, held and pending, and what expires next; now or as of a past day.
 
-Available is what unexpired lots still hold, less what is held for orders.
+Available is what unexpired lots still hold, less what of it is held for orders, less what is owed after a reversal.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import Integer, bindparam, case, func, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.deliveries.snapshots import Snapshot, Source
@@ -30,10 +30,11 @@ _BEHIND_UTC_MAX = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One account's balance, in minor units of its program (10^-scale). ``version`` grows with every entry.
+    """One account's balance, in minor units of its program (10^-scale).
 
-    ``held_minor`` is reserved for orders; ``pending_minor`` is on its way in. The next expiry is None when nothing
-    expires. ``time_zone`` is the program's.
+    ``version`` grows with every entry and every change of a hold. ``held_minor`` is reserved for orders, also in lots
+    that have expired and are kept for them; ``pending_minor`` is on its way in. ``available_minor`` is below zero when
+    the account is overdrawn. The next expiry is None when nothing expires. ``time_zone`` is the program's.
     """
 
     account_id: bytes
@@ -67,9 +68,11 @@ _ACCOUNT = (
     program.c.scale,
     program.c.time_zone,
     account.c.entry_no,
+    account.c.hold_changes,
     account.c.debits_pending,
     account.c.credits_pending,
     account.c.credits_posted,
+    account.c.unearned_minor,
 )
 
 
@@ -85,23 +88,26 @@ class _Held(NamedTuple):
     scale: int
     time_zone: str
     entry_no: int
+    hold_changes: int
     debits_pending: int
     credits_pending: int
     credits_posted: int
+    unearned_minor: int
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "_Held":
         return cls(*row[: len(_ACCOUNT)])
 
 
-# One row per account and expiry day that still has points; an account without any comes once, with nulls.
+# One row per account and expiry day that still has points; an account without any comes once, with nulls. An overdraft
+# is a lot that never expires, with less than nothing in it.
 _NOW = (
-    select(*_ACCOUNT, lot.c.expires_on, func.sum(lot.c.remaining_minor))
+    select(*_ACCOUNT, lot.c.expires_on, func.sum(lot.c.remaining_minor - lot.c.held_minor))
     .select_from(
         account.join(program, program.c.id == account.c.program_id).outerjoin(
             lot,
             (lot.c.account_id == account.c.id)
-            & (lot.c.remaining_minor > 0)
+            & (lot.c.remaining_minor != 0)
             & (lot.c.expires_on >= bindparam("earliest")),
         )
     )
@@ -133,7 +139,7 @@ _LOTS_THEN = (
     select(
         lot.c.account_id,
         lot.c.expires_on,
-        func.sum(lot.c.amount_minor),
+        func.sum(case((transfer.c.kind == "refund", 0), else_=lot.c.amount_minor)),
         func.sum(lot.c.amount_minor - func.coalesce(_USED_THEN.c.used_minor, 0)),
     )
     .select_from(
@@ -150,7 +156,11 @@ _LOTS_THEN = (
     .order_by(lot.c.account_id, lot.c.expires_on)
 )
 _ACCOUNTS_THEN = (
-    select(*_ACCOUNT, func.coalesce(func.max(transfer.c.entry_no), 0))
+    select(
+        *_ACCOUNT,
+        func.coalesce(func.sum(case((transfer.c.kind == "reversal", transfer.c.amount_minor), else_=0)), 0),
+        func.coalesce(func.max(transfer.c.version), 0),
+    )
     .select_from(
         account.join(program, program.c.id == account.c.program_id).outerjoin(
             transfer, (transfer.c.account_id == account.c.id) & (transfer.c.business_date <= bindparam("day"))
@@ -178,7 +188,7 @@ def as_of(db: Connection, member_id: bytes, *, day: date) -> list[Balance]:
             version=row[-1],
             held_minor=0,
             pending_minor=0,
-            lifetime_minor=sum(earned for _, earned, _ in of_account),
+            lifetime_minor=sum(earned for _, earned, _ in of_account) - int(row[-2]),
             spendable=[(expires_on, rest) for expires_on, _, rest in of_account if rest and expires_on >= day],
         )
         found.append(then)
@@ -188,7 +198,7 @@ def as_of(db: Connection, member_id: bytes, *, day: date) -> list[Balance]:
 def for_delivery(db: Connection, keys: Sequence[str], *, now: datetime) -> dict[str, Snapshot]:
     """The balances behind outbox keys (account ids in hexadecimal) as records for a mapping; unknown keys are left out.
 
-    The record's fields are ``rules.facts.BALANCE``; the version is the account's latest entry number.
+    The record's fields are ``rules.facts.BALANCE``; the version is the account's.
     """
     found: list[Balance] = []
     for chunk in bulk.in_chunks(sorted({bytes.fromhex(key) for key in keys})):
@@ -270,10 +280,10 @@ def _balances(rows: Iterable[Sequence[Any]], now: datetime) -> Iterator[Balance]
         lots = [(row[-2], row[-1]) for row in of_account]
         yield _balance(
             held,
-            version=held.entry_no,
+            version=held.entry_no + held.hold_changes,
             held_minor=held.debits_pending,
             pending_minor=held.credits_pending,
-            lifetime_minor=held.credits_posted,
+            lifetime_minor=held.credits_posted - held.unearned_minor,
             spendable=[(expires_on, int(rest)) for expires_on, rest in lots if expires_on and expires_on >= today],
         )
 
@@ -287,8 +297,8 @@ def _balance(
     lifetime_minor: int,
     spendable: Sequence[tuple[date, int]],
 ) -> Balance:
-    """``spendable`` pairs each expiry day, ascending, with the points that expire after it."""
-    expiring = spendable[0] if spendable and spendable[0][0] != NEVER else (None, None)
+    """``spendable`` pairs each expiry day, ascending, with the free points that expire after it."""
+    expiring = next(((day, rest) for day, rest in spendable if rest > 0 and day != NEVER), (None, None))
     return Balance(
         account_id=held.id,
         partner_id=held.partner_id,
@@ -302,7 +312,7 @@ def _balance(
         held_minor=held_minor,
         pending_minor=pending_minor,
         lifetime_minor=lifetime_minor,
-        available_minor=sum(rest for _, rest in spendable) - held_minor,
+        available_minor=sum(rest for _, rest in spendable),
         next_expiry_date=expiring[0],
         next_expiry_minor=expiring[1],
     )

@@ -56,6 +56,7 @@ class Entry:
     account_id: bytes
     member_id: bytes
     entry_no: int
+    version: int
     amount_minor: int
     kind: str
     source_id: bytes
@@ -92,6 +93,7 @@ _ENTRIES = select(
     transfer.c.account_id,
     account.c.owner_id,
     transfer.c.entry_no,
+    transfer.c.version,
     transfer.c.amount_minor,
     transfer.c.kind,
     transfer.c.source_id,

@@ -1,43 +1,47 @@
-"""The ledger: points that are earned and spent, as immutable transfers between a member's account and a house account.
+"""The ledger: points that come and go, as immutable transfers between a member's account and a house account.
 
 An earning debits the program's issuance account and credits the member; a spend does the reverse against the house
-account of its kind. Both hold the member account's row locked, so the numbers they give to entries have no gaps, and
-nobody else reads the lots they take. House accounts have no counters: a shared counter is a hot spot, so they are
-summed (``points.proof``).
+account of its kind. Every writer holds the member account's row locked, so the numbers given to entries have no gaps,
+and nobody else reads the lots that are taken. House accounts have no counters: a shared counter is a hot spot, so they
+are summed (``points.trial_balance``).
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Integer, bindparam, select
+from sqlalchemy import bindparam, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.deliveries import outbox
 from chalicelib.deliveries.routes import BALANCE
-from chalicelib.errors import Broken, OtherContent, Unprocessable
+from chalicelib.errors import OtherContent, Unprocessable
 from chalicelib.partners import account_ids
-from chalicelib.points import accounts
+from chalicelib.partners.programs import NEVER
+from chalicelib.points import lots, overdrafts
 from chalicelib.points.accounts import HouseKind, Locked
-from chalicelib.points.models import account, lot, lot_use, transfer
+from chalicelib.points.lots import Taken
+from chalicelib.points.models import account, lot, transfer
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_id, new_ids
 
-EarnKind = Literal["accrual"]
-SpendKind = Literal["redemption"]
+EarnKind: TypeAlias = Literal["accrual"]
+Kind: TypeAlias = Literal["accrual", "redemption", "refund", "expiry", "adjustment", "reversal"]
 
 #: The largest amount of one transfer, in minor units. A thousand of them still fit into an account's counters.
 AMOUNT_MINOR_MAX = 10**15
-#: Lots read for one spend at first; more are read only when these do not suffice.
-_LOTS_READ = 200
 
-_HOUSE_OF: Mapping[str, HouseKind] = {"accrual": "issuance", "redemption": "redemption"}
-
-
-class InsufficientPoints(Unprocessable):
-    """The member has fewer points available than the spend needs."""
-
-    code = "insufficient_points"
+#: The house account on the other side of each kind of transfer. What expires is breakage.
+HOUSE_OF: Mapping[Kind, HouseKind] = {
+    "accrual": "issuance",
+    "reversal": "issuance",
+    "redemption": "redemption",
+    "refund": "redemption",
+    "expiry": "expiry",
+    "adjustment": "adjustment",
+}
+#: What is credited and was earned before, and what takes an earning back.
+_UNEARNED: frozenset[Kind] = frozenset({"refund", "reversal"})
 
 
 class Earning(NamedTuple):
@@ -50,19 +54,11 @@ class Earning(NamedTuple):
     expires_on: date
 
 
-class Taken(NamedTuple):
-    """What a spend took from one lot."""
+class NewLot(NamedTuple):
+    """The lot that a transfer opens: points that come, or, with an amount below zero, an overdraft."""
 
-    lot_id: bytes
     amount_minor: int
-
-
-class Spent(NamedTuple):
-    """A posted spend: its transfer, the account's version after it, and the lots it took from."""
-
-    transfer_id: bytes
-    entry_no: int
-    taken: tuple[Taken, ...]
+    expires_on: date
 
 
 def earn(
@@ -76,14 +72,15 @@ def earn(
     """Post each earning, in order, as a transfer and a lot that share an id; the ids.
 
     ``locked`` holds the accounts, locked by ``accounts.lock_members``; their counters move along. All amounts are
-    positive minor units; all accounts are of one partner. The balances that changed are queued for delivery.
+    positive minor units; all accounts are of one partner. What an account owes is repaid first. The balances that
+    changed are queued for delivery.
     """
     if not earnings:
         return []
     ids = new_ids(len(earnings))
     house_ids: dict[bytes, bytes] = {}
     transfers: list[dict[str, Any]] = []
-    lots: list[dict[str, Any]] = []
+    opened: list[dict[str, Any]] = []
     for transfer_id, (account_id, amount_minor, source_id, business_date, expires_on) in zip(
         ids, earnings, strict=True
     ):
@@ -91,7 +88,7 @@ def earn(
         program_id = holder.program_id
         house_id = house_ids.get(program_id)
         if house_id is None:
-            house_id = house_ids[program_id] = account_ids.account_id(program_id, _HOUSE_OF[kind])
+            house_id = house_ids[program_id] = account_ids.account_id(program_id, HOUSE_OF[kind])
         holder.entry_no = entry_no = holder.entry_no + 1
         holder.credits_posted += amount_minor
         transfers.append(
@@ -101,6 +98,7 @@ def earn(
                 "program_id": program_id,
                 "account_id": account_id,
                 "entry_no": entry_no,
+                "version": entry_no + holder.hold_changes,
                 "debit_account_id": house_id,
                 "credit_account_id": account_id,
                 "amount_minor": amount_minor,
@@ -110,7 +108,7 @@ def earn(
                 "posted_at": now,
             }
         )
-        lots.append(
+        opened.append(
             {
                 "id": transfer_id,
                 "partner_id": holder.partner_id,
@@ -118,78 +116,135 @@ def earn(
                 "expires_on": expires_on,
                 "amount_minor": amount_minor,
                 "remaining_minor": amount_minor,
+                "held_minor": 0,
             }
         )
     transfers.sort(key=_by_entry)
     bulk.insert(db, transfer, transfers)
-    bulk.insert(db, lot, lots)
-    _write_counters(db, [locked[key] for key in sorted({earning.account_id for earning in earnings})], now=now)
+    bulk.insert(db, lot, opened)
+    earners = [locked[key] for key in sorted({earning.account_id for earning in earnings})]
+    for holder in earners:
+        if holder.overdrawn_minor:
+            today = next(earning.business_date for earning in earnings if earning.account_id == holder.id)
+            overdrafts.repay(db, holder, day=today)
+    write_posted(db, earners, now=now)
     return ids
 
 
-def spend(
+def require_amount(amount_minor: int) -> None:
+    """Raises Unprocessable for what no single transfer may move."""
+    if not 0 < amount_minor <= AMOUNT_MINOR_MAX:
+        raise Unprocessable("An amount must be positive and bounded.", code="amount_out_of_range")
+
+
+def post(
     db: Connection,
-    account_id: bytes,
+    holder: Locked,
     amount_minor: int,
     *,
-    kind: SpendKind = "redemption",
+    kind: Kind,
     source_id: bytes,
+    uses: Sequence[Taken] = (),
+    opens: NewLot | None = None,
+    held: bool = False,
     business_date: date,
     now: datetime,
-) -> Spent:
-    """Take points from the lots that expire first and post one transfer.
+) -> bytes:
+    """Post one transfer of a locked account, which gains ``amount_minor`` or, below zero, loses it; its id.
 
-    ``business_date`` is the program's day on which lots must still be unexpired. The same source and kind again returns
-    the first spend. Raises InsufficientPoints when less is available than asked, OtherContent when the source was
-    spent with another amount or account, NotFound when there is no such account.
+    ``uses`` are the lots taken from (above zero) and given back to (below); ``held``: from what a hold covered. With
+    the lot that it ``opens`` they add up to the amount. ``finish`` writes the account afterwards. Raises OtherContent
+    when another account has a transfer of this source and kind.
     """
-    if not 0 < amount_minor <= AMOUNT_MINOR_MAX:
-        raise Unprocessable("A spend must be positive and bounded.", code="amount_out_of_range")
-    holder = accounts.lock(db, account_id)
-    earlier = _earlier(db, source_id, kind)
-    if earlier is not None:
-        return _again(db, earlier, account_id, amount_minor)
-    taken, remaining = _take(db, holder, amount_minor, business_date)
-    house_id = accounts.open_house(db, holder.partner_id, holder.program_id, _HOUSE_OF[kind], now=now)
     transfer_id = new_id()
+    house_id = account_ids.account_id(holder.program_id, HOUSE_OF[kind])
+    row = transfer_row(
+        holder, transfer_id, house_id, amount_minor, kind=kind, source_id=source_id, day=business_date, now=now
+    )
+    if bulk.insert_new(db, transfer, [row], key=("source_id", "kind")):
+        # Only another account can have been quicker: this one's row is locked.
+        raise OtherContent("The same source is being posted to another account.")
+    if kind in _UNEARNED:
+        holder.unearned_minor += abs(amount_minor)
+    used = list(uses)
+    if opens is not None:
+        owed = min(0, opens.amount_minor)
+        amount = max(0, opens.amount_minor)
+        opened = {
+            "id": transfer_id,
+            "partner_id": holder.partner_id,
+            "account_id": holder.id,
+            "expires_on": opens.expires_on if amount else NEVER,
+            "amount_minor": amount,
+            "remaining_minor": opens.amount_minor,
+            "held_minor": 0,
+        }
+        bulk.insert(db, lot, [opened])
+        holder.overdrawn_minor -= owed
+        if owed:
+            used.append(Taken(transfer_id, -owed))
+    lots.note(db, holder.partner_id, transfer_id, used)
+    lots.reduce(db, uses, held=held)
+    return transfer_id
+
+
+def transfer_row(
+    holder: Locked,
+    transfer_id: bytes,
+    house_id: bytes,
+    amount_minor: int,
+    *,
+    kind: Kind,
+    source_id: bytes,
+    day: date,
+    now: datetime,
+) -> dict[str, Any]:
+    """The row of a transfer with the account's next entry number; the account's counters move along."""
     holder.entry_no += 1
-    holder.debits_posted += amount_minor
-    row = {
+    if amount_minor > 0:
+        holder.credits_posted += amount_minor
+        sides = house_id, holder.id
+    else:
+        holder.debits_posted -= amount_minor
+        sides = holder.id, house_id
+    return {
         "id": transfer_id,
         "partner_id": holder.partner_id,
         "program_id": holder.program_id,
-        "account_id": account_id,
+        "account_id": holder.id,
         "entry_no": holder.entry_no,
-        "debit_account_id": account_id,
-        "credit_account_id": house_id,
-        "amount_minor": amount_minor,
+        "version": holder.version,
+        "debit_account_id": sides[0],
+        "credit_account_id": sides[1],
+        "amount_minor": abs(amount_minor),
         "kind": kind,
         "source_id": source_id,
-        "business_date": business_date,
+        "business_date": day,
         "posted_at": now,
     }
-    if bulk.insert_new(db, transfer, [row], key=("source_id", "kind")):
-        # Only another account can have been quicker: this one's row is locked.
-        raise OtherContent("The same source is being spent from another account.")
-    bulk.insert(
-        db,
-        lot_use,
-        [
-            {"transfer_id": transfer_id, "lot_id": lot_id, "partner_id": holder.partner_id, "amount_minor": amount}
-            for lot_id, amount in taken
-        ],
+
+
+def finish(db: Connection, holder: Locked, *, now: datetime) -> None:
+    """Write the account as it is now, and queue its balance for delivery: once, after all that changed it."""
+    db.execute(
+        _WRITE,
+        {
+            "of": holder.id,
+            "pending": holder.debits_pending,
+            "debits": holder.debits_posted,
+            "credits": holder.credits_posted,
+            "entry": holder.entry_no,
+            "holds": holder.hold_changes,
+            "overdrawn": holder.overdrawn_minor,
+            "unearned": holder.unearned_minor,
+            "at": now,
+        },
     )
-    bulk.update_by_key(db, lot, remaining, key=("id",), set_=("remaining_minor",))
-    _write_counters(db, [holder], now=now)
-    return Spent(transfer_id, holder.entry_no, tuple(taken))
+    outbox.changed(db, holder.partner_id, BALANCE, [holder.id.hex()], now=now)
 
 
-def _by_entry(row: Mapping[str, Any]) -> tuple[bytes, int]:
-    return row["account_id"], row["entry_no"]
-
-
-def _write_counters(db: Connection, changed: Sequence[Locked], *, now: datetime) -> None:
-    """Write the accounts, sorted by id and all of one partner, and queue their balances for delivery."""
+def write_posted(db: Connection, changed: Sequence[Locked], *, now: datetime) -> None:
+    """Write what was posted to accounts, sorted by id and all of one partner, and queue their balances for delivery."""
     rows = [
         {
             "id": holder.id,
@@ -206,58 +261,21 @@ def _write_counters(db: Connection, changed: Sequence[Locked], *, now: datetime)
     outbox.changed(db, changed[0].partner_id, BALANCE, [holder.id.hex() for holder in changed], now=now)
 
 
-_OPEN_LOTS = (
-    select(lot.c.id, lot.c.remaining_minor)
-    .where(
-        lot.c.account_id == bindparam("account_id"),
-        lot.c.expires_on >= bindparam("day"),
-        lot.c.remaining_minor > 0,
+def _by_entry(row: Mapping[str, Any]) -> tuple[bytes, int]:
+    return row["account_id"], row["entry_no"]
+
+
+_WRITE = (
+    update(account)
+    .where(account.c.id == bindparam("of"))
+    .values(
+        debits_pending=bindparam("pending"),
+        debits_posted=bindparam("debits"),
+        credits_posted=bindparam("credits"),
+        entry_no=bindparam("entry"),
+        hold_changes=bindparam("holds"),
+        overdrawn_minor=bindparam("overdrawn"),
+        unearned_minor=bindparam("unearned"),
+        changed_at=bindparam("at"),
     )
-    .order_by(lot.c.expires_on, lot.c.id)
 )
-_FIRST_OPEN_LOTS = _OPEN_LOTS.limit(bindparam("lots", type_=Integer()))
-_EARLIER = select(transfer.c.id, transfer.c.account_id, transfer.c.entry_no, transfer.c.amount_minor).where(
-    transfer.c.source_id == bindparam("source_id"), transfer.c.kind == bindparam("kind")
-)
-_USES = (
-    select(lot_use.c.lot_id, lot_use.c.amount_minor)
-    .join(lot, lot.c.id == lot_use.c.lot_id)
-    .where(lot_use.c.transfer_id == bindparam("transfer_id"))
-    .order_by(lot.c.expires_on, lot.c.id)
-)
-
-
-def _earlier(db: Connection, source_id: bytes, kind: str) -> tuple[bytes, bytes, int, int] | None:
-    row = db.execute(_EARLIER, {"source_id": source_id, "kind": kind}).one_or_none()
-    return None if row is None else (row[0], row[1], row[2], row[3])
-
-
-def _again(db: Connection, earlier: tuple[bytes, bytes, int, int], account_id: bytes, amount_minor: int) -> Spent:
-    transfer_id, earlier_account, entry_no, earlier_amount = earlier
-    if (earlier_account, earlier_amount) != (account_id, amount_minor):
-        raise OtherContent("The same source was spent before with another amount or from another account.")
-    uses = db.execute(_USES, {"transfer_id": transfer_id}).all()
-    return Spent(transfer_id, entry_no, tuple(Taken(*use) for use in uses))
-
-
-def _take(db: Connection, holder: Locked, amount_minor: int, day: date) -> tuple[list[Taken], list[dict[str, Any]]]:
-    """The lots to take the amount from, first expiring first, and the lots' rows with what remains in them."""
-    # What is held must stay covered, so the spend is refused unless the lots suffice for both.
-    needed = amount_minor + holder.debits_pending
-    given = {"account_id": holder.id, "day": day}
-    found = db.execute(_FIRST_OPEN_LOTS, {**given, "lots": _LOTS_READ}).all()
-    if len(found) == _LOTS_READ and sum(row[1] for row in found) < needed:
-        found = db.execute(_OPEN_LOTS, given).all()
-    if sum(row[1] for row in found) < needed:
-        raise InsufficientPoints("The account has fewer points available than this spend needs.")
-    taken: list[Taken] = []
-    rows: list[dict[str, Any]] = []
-    left = amount_minor
-    for lot_id, remaining_minor in found:
-        part = min(left, remaining_minor)
-        taken.append(Taken(lot_id, part))
-        rows.append({"id": lot_id, "remaining_minor": remaining_minor - part})
-        left -= part
-        if not left:
-            return taken, sorted(rows, key=lambda row: row["id"])
-    raise Broken("The lots of an account do not add up to what was just summed.")

@@ -18,7 +18,7 @@ from chalicelib.deliveries.routes import BALANCE
 from chalicelib.points import deciding, history
 from chalicelib.points.deciding import Proof
 from chalicelib.points.history import Entry, Event
-from chalicelib.points.ledger import Taken
+from chalicelib.points.lots import Taken
 from chalicelib.points.models import lot_use
 from chalicelib.rules import rulesets
 from chalicelib.rules.rulesets import LiveVersion
@@ -44,7 +44,11 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """One entry with all that led to it and what carried it on. ``decided`` is of earnings, ``taken`` of spends."""
+    """One entry with all that led to it and what carried it on. ``decided`` is of earnings.
+
+    ``taken`` are the lots that any other entry took from or, below zero, gave back to. What opened a lot of its own (a
+    refund under a grace, points given by a person) has it under the entry's id.
+    """
 
     entry: Entry
     decided: Decided | None
@@ -61,7 +65,7 @@ def of(db: Connection, transfer_id: bytes, *, recompute: bool = False) -> Lineag
         decided = decided_by(db, history.event(db, entry.source_id), recompute=recompute)
     else:
         taken = tuple(Taken(*row) for row in db.execute(_TAKEN, {"transfer_id": transfer_id}))
-    carried = outbox.first_carrying(db, BALANCE, entry.account_id.hex(), entry.entry_no)
+    carried = outbox.first_carrying(db, BALANCE, entry.account_id.hex(), entry.version)
     return Lineage(entry, decided, taken, carried)
 
 

@@ -1,10 +1,10 @@
-"""Tables of the points room: accrual events, accounts, transfers, lots, lot uses, holds.
+"""Tables of the points room: accrual events, accounts, transfers, lots and their uses, and why points were spent.
 
 The bulk-written tables carry no foreign keys: their writers hold the account rows locked, and the proof
 (``points.proof``) checks what a foreign key could not.
 """
 
-from sqlalchemy import Column, Index, Integer, UniqueConstraint
+from sqlalchemy import Column, Index, Integer, String, UniqueConstraint
 
 from chalicelib.storage.tables import Big, Day, Digest, Id, JsonText, Microseconds, code, id_column, seq_column, table
 
@@ -20,7 +20,10 @@ account = table(
     Column("debits_posted", Big, nullable=False, default=0),
     Column("credits_pending", Big, nullable=False, default=0),
     Column("credits_posted", Big, nullable=False, default=0),
-    Column("entry_no", Big, nullable=False, default=0),  # of the latest transfer; the account's version
+    Column("entry_no", Big, nullable=False, default=0),  # of the latest transfer
+    Column("hold_changes", Big, nullable=False, default=0),  # entry_no + hold_changes is the account's version
+    Column("overdrawn_minor", Big, nullable=False, default=0),  # what reversals took that was not there any more
+    Column("unearned_minor", Big, nullable=False, default=0),  # of what was posted: refunds, and accruals taken back
     Column("created_at", Microseconds, nullable=False),
     Column("changed_at", Microseconds, nullable=False),
     UniqueConstraint("program_id", "kind", "owner_id"),
@@ -56,7 +59,7 @@ accrual_event = table(
     Column("received_at", Microseconds, nullable=False),
     UniqueConstraint("partner_id", "event_id"),
     Index(None, "partner_id", "seq"),
-    Index(None, "account_id", "event_date", "points_minor"),  # a period's sum reads nothing else
+    Index(None, "account_id", "event_date", "event_type", "points_minor"),  # a period's sums read nothing else
     Index(None, "source_file_id", "row_no"),
 )
 
@@ -69,18 +72,20 @@ transfer = table(
     Column("program_id", Id, nullable=False),
     Column("account_id", Id, nullable=False),  # the member account, one of the two below
     Column("entry_no", Big, nullable=False),  # given under the account's row lock: 1, 2, 3, … without gaps
+    Column("version", Big, nullable=False),  # the account's, once this was posted
     Column("debit_account_id", Id, nullable=False),
     Column("credit_account_id", Id, nullable=False),
     Column("amount_minor", Big, nullable=False),  # > 0
-    Column("kind", code(20), nullable=False),  # accrual | redemption | expiry | adjustment | reversal
-    Column("source_id", Id, nullable=False),  # accrual_event.id, redemption id, …
+    Column("kind", code(20), nullable=False),  # see ledger.HOUSE_OF
+    Column("source_id", Id, nullable=False),  # id of the accrual_event, redemption, refund, … ; an expiry's own
     Column("business_date", Day, nullable=False),
     Column("posted_at", Microseconds, nullable=False),
     UniqueConstraint("account_id", "entry_no"),
     UniqueConstraint("source_id", "kind"),
 )
 
-#: What expires together: one per earning transfer, whose id it shares.
+#: What expires together: one per earning transfer, whose id it shares. A lot of amount 0 is an overdraft: it shares the
+#: id of the reversal that took more than there was, and its remaining is what is still owed, below zero.
 lot = table(
     "lot",
     id_column(),
@@ -89,10 +94,12 @@ lot = table(
     Column("expires_on", Day, nullable=False),  # last day it may be spent; 9999-12-31: never
     Column("amount_minor", Big, nullable=False),
     Column("remaining_minor", Big, nullable=False),
+    Column("held_minor", Big, nullable=False, default=0),  # of the remaining: what open holds cover
     Index(None, "account_id", "expires_on", "id"),
 )
 
-#: Which lots a spending transfer took.
+#: Which lots a transfer took from; negative: gave back to. Under an id that is no transfer's: an overdraft was repaid,
+#: which moves points between lots of one account and adds up to nothing.
 lot_use = table(
     "lot_use",
     Column("transfer_id", Id, primary_key=True),
@@ -107,12 +114,147 @@ hold = table(
     "hold",
     id_column(),
     Column("partner_id", Id, nullable=False),
+    Column("program_id", Id, nullable=False),
     Column("account_id", Id, nullable=False),
+    Column("reference", code(100), nullable=False),  # the shop's own: the same one is held once
+    Column("order_no", code(100)),
     Column("amount_minor", Big, nullable=False),
     Column("captured_minor", Big, nullable=False, default=0),
     Column("released_minor", Big, nullable=False, default=0),
+    Column("state", code(12), nullable=False),  # open | captured | released | expired | lapsed
+    Column("ttl_s", Integer),  # as asked; None: bound to an order
     Column("expires_at", Microseconds),  # None: bound to an order
+    Column("sweep_at", Microseconds),  # expires_at while open: what the sweeper looks for
+    Column("actor", code(60), nullable=False),
+    Column("correlation_id", code(64), nullable=False),
     Column("created_at", Microseconds, nullable=False),
     Column("changed_at", Microseconds, nullable=False),
+    UniqueConstraint("program_id", "reference"),
+    Index(None, "account_id"),
+    Index(None, "sweep_at"),
+)
+
+#: Which lots a hold covers, and how much of that is still covered.
+hold_lot = table(
+    "hold_lot",
+    Column("hold_id", Id, primary_key=True),
+    Column("lot_id", Id, primary_key=True),
+    Column("partner_id", Id, nullable=False),
+    Column("amount_minor", Big, nullable=False),
+    Column("captured_minor", Big, nullable=False, default=0),
+    Column("released_minor", Big, nullable=False, default=0),
+    Index(None, "lot_id"),
+)
+
+#: Points spent, at once or by capturing a hold. Immutable: what was refunded is on its lines.
+redemption = table(
+    "redemption",
+    seq_column(),
+    Column("id", Id, nullable=False, unique=True),
+    Column("partner_id", Id, nullable=False),
+    Column("program_id", Id, nullable=False),
+    Column("account_id", Id, nullable=False),
+    Column("within_id", Id, nullable=False),  # the hold that it captures, else the program: where its key is unique
+    Column("reference", code(100), nullable=False),  # the capture's key, or the shop's own of a one-shot redemption
+    Column("hold_id", Id),
+    Column("order_no", code(100)),
+    Column("transfer_id", Id, nullable=False, unique=True),
+    Column("amount_minor", Big, nullable=False),
+    Column("business_date", Day, nullable=False),
+    Column("actor", code(60), nullable=False),
+    Column("correlation_id", code(64), nullable=False),
+    Column("redeemed_at", Microseconds, nullable=False),
+    UniqueConstraint("within_id", "reference"),
+    Index(None, "account_id", "seq"),
+    Index(None, "partner_id", "order_no"),
+    Index(None, "partner_id", "seq"),
+)
+
+#: What was bought: a redemption's lines lie over its lots in their order.
+redemption_line = table(
+    "redemption_line",
+    Column("redemption_id", Id, primary_key=True),
+    Column("line_no", Integer, primary_key=True),  # 1, 2, 3, … in the order given
+    Column("partner_id", Id, nullable=False),
+    Column("line", code(40), nullable=False),  # the shop's own name of it
+    Column("amount_minor", Big, nullable=False),
+    Column("refunded_minor", Big, nullable=False, default=0),
+    UniqueConstraint("redemption_id", "line"),
+)
+
+refund = table(
+    "refund",
+    id_column(),
+    Column("partner_id", Id, nullable=False),
+    Column("redemption_id", Id, nullable=False),
+    Column("reference", code(100), nullable=False),
+    Column("transfer_id", Id, nullable=False, unique=True),
+    Column("amount_minor", Big, nullable=False),
+    Column("reason", String(200)),
+    Column("business_date", Day, nullable=False),
+    Column("actor", code(60), nullable=False),
+    Column("correlation_id", code(64), nullable=False),
+    Column("refunded_at", Microseconds, nullable=False),
+    UniqueConstraint("redemption_id", "reference"),
+)
+
+refund_line = table(
+    "refund_line",
+    Column("refund_id", Id, primary_key=True),
+    Column("redemption_id", Id, primary_key=True),
+    Column("line_no", Integer, primary_key=True),
+    Column("partner_id", Id, nullable=False),
+    Column("amount_minor", Big, nullable=False),
+    Index(None, "redemption_id", "line_no"),
+)
+
+#: Points given or taken by a person's decision. Pending until a second person agrees, where the program wants one.
+adjustment = table(
+    "adjustment",
+    seq_column(),
+    Column("id", Id, nullable=False, unique=True),
+    Column("partner_id", Id, nullable=False),
+    Column("program_id", Id, nullable=False),
+    Column("member_id", Id, nullable=False),
+    Column("account_id", Id, nullable=False),
+    Column("reference", code(100), nullable=False),
+    Column("amount_minor", Big, nullable=False),  # below zero: taken
+    Column("reason_code", code(40), nullable=False),
+    Column("comment", String(500)),
+    Column("state", code(12), nullable=False),  # pending | posted | rejected
+    Column("transfer_id", Id),
+    Column("author", code(60), nullable=False),
+    Column("decided_by", code(60)),
+    Column("decision_comment", String(500)),
+    Column("source_file_id", Id),
+    Column("row_no", Integer),
+    Column("correlation_id", code(64), nullable=False),
+    Column("created_at", Microseconds, nullable=False),
+    Column("decided_at", Microseconds),
+    UniqueConstraint("partner_id", "reference"),
+    Index(None, "account_id"),
+    Index(None, "state", "partner_id"),
+)
+
+#: An accrual taken back: amount = recovered + overdrawn + lost + expired.
+reversal = table(
+    "reversal",
+    id_column(),
+    Column("partner_id", Id, nullable=False),
+    Column("program_id", Id, nullable=False),
+    Column("account_id", Id, nullable=False),
+    Column("accrual_event_id", Id, nullable=False, unique=True),
+    Column("transfer_id", Id),  # None: nothing could be taken
+    Column("amount_minor", Big, nullable=False),  # what the event had earned
+    Column("recovered_minor", Big, nullable=False),  # taken from lots
+    Column("overdrawn_minor", Big, nullable=False),  # owed: later earnings repay it
+    Column("lost_minor", Big, nullable=False),  # spent, and given up by the program's policy
+    Column("expired_minor", Big, nullable=False),  # had expired, so the member never had it
+    Column("policy", code(12), nullable=False),  # refuse | partial | overdraft
+    Column("reason", String(500), nullable=False),
+    Column("business_date", Day, nullable=False),
+    Column("actor", code(60), nullable=False),
+    Column("correlation_id", code(64), nullable=False),
+    Column("reversed_at", Microseconds, nullable=False),
     Index(None, "account_id"),
 )

@@ -2,7 +2,8 @@
 
 Per member account: counters = sum of its transfers = sum of its lots' remaining; open holds = pending debits; entry
 numbers run 1, 2, 3 without gaps. Per event: points = its transfer. Per lot: remaining = amount less its uses. Per
-spend: its lot uses add up to it.
+transfer: what it used of lots, and the lot it opened, add up to it. Holds, redemptions, refunds, adjustments and
+reversals are compared in ``points.proof_of_causes``.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,11 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, se
 from sqlalchemy.engine import Connection
 
 from chalicelib.partners.account_ids import HOUSE, MEMBER
-from chalicelib.points.models import account, accrual_event, hold, lot, lot_use, transfer
+from chalicelib.points import proof_of_causes
+from chalicelib.points.models import account, accrual_event, lot, lot_use, transfer
+from chalicelib.points.proof_of_causes import member_accounts as _accounts
+from chalicelib.points.proof_of_causes import of_program as _of
+from chalicelib.points.proof_of_causes import total as _sum
 
 #: Breaks listed of each kind; a ledger with more is broken enough.
 BREAKS_MAX = 100
@@ -42,18 +47,6 @@ def check(db: Connection, program_id: bytes | None = None) -> list[Break]:
         query = statement(program_id).limit(BREAKS_MAX)
         broken += [Break(code, row[0], int(row[1] or 0), int(row[2] or 0)) for row in db.execute(query)]
     return broken
-
-
-def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(column), 0)
-
-
-def _of(column: ColumnElement[bytes], program_id: bytes | None) -> ColumnElement[bool]:
-    return literal(True) if program_id is None else column == program_id
-
-
-def _accounts(program_id: bytes | None) -> ColumnElement[bool]:
-    return and_(account.c.kind == MEMBER, _of(account.c.program_id, program_id))
 
 
 def _counter(side: str) -> Callable[[bytes | None], Select[Any]]:
@@ -86,19 +79,9 @@ def _lots_remaining(program_id: bytes | None) -> Select[Any]:
     )
 
 
-def _holds_open(program_id: bytes | None) -> Select[Any]:
-    held = _sum(hold.c.amount_minor - hold.c.captured_minor - hold.c.released_minor)
-    return (
-        select(account.c.id, held, account.c.debits_pending)
-        .outerjoin_from(account, hold, hold.c.account_id == account.c.id)
-        .where(_accounts(program_id))
-        .group_by(account.c.id, account.c.debits_pending)
-        .having(held != account.c.debits_pending)
-    )
-
-
 def _overspent(program_id: bytes | None) -> Select[Any]:
-    left = account.c.credits_posted - account.c.debits_posted - account.c.debits_pending
+    """Accounts with less than nothing, beyond what a reversal left owed."""
+    left = account.c.credits_posted - account.c.debits_posted - account.c.debits_pending + account.c.overdrawn_minor
     return select(account.c.id, literal(0), left).where(_accounts(program_id), left < 0)
 
 
@@ -148,7 +131,7 @@ def _transfers_without_event(program_id: bytes | None) -> Select[Any]:
 
 
 def _lots_misused(program_id: bytes | None) -> Select[Any]:
-    """Lots whose remaining is not their amount less their uses, or below zero."""
+    """Lots whose remaining is not their amount less their uses, or below zero though they are no overdraft."""
     rest = lot.c.amount_minor - _sum(lot_use.c.amount_minor)
     return (
         select(lot.c.id, rest, lot.c.remaining_minor)
@@ -156,36 +139,48 @@ def _lots_misused(program_id: bytes | None) -> Select[Any]:
         .outerjoin(lot_use, lot_use.c.lot_id == lot.c.id)
         .where(_accounts(program_id))
         .group_by(lot.c.id, lot.c.amount_minor, lot.c.remaining_minor)
-        .having(or_(rest != lot.c.remaining_minor, lot.c.remaining_minor < 0))
+        .having(or_(rest != lot.c.remaining_minor, (lot.c.remaining_minor < 0) & (lot.c.amount_minor > 0)))
     )
 
 
+def _used() -> ColumnElement[int]:
+    """What a transfer took of its own account's lots, less what it gave back."""
+    return _sum(case((lot.c.account_id == transfer.c.account_id, lot_use.c.amount_minor), else_=0))
+
+
 def _earnings_without_lot(program_id: bytes | None) -> Select[Any]:
-    """Transfers into a member account whose lot is missing, another account's, or of another amount."""
+    """Transfers into a member account that are not the lot they opened and what they gave back to others."""
+    own = lot.alias("own")
+    opened = func.coalesce(func.max(own.c.amount_minor), 0)
+    came = opened - _used()
     return (
-        select(transfer.c.id, transfer.c.amount_minor, lot.c.amount_minor)
-        .outerjoin_from(transfer, lot, (lot.c.id == transfer.c.id) & (lot.c.account_id == transfer.c.account_id))
-        .where(
-            transfer.c.credit_account_id == transfer.c.account_id,
-            func.coalesce(lot.c.amount_minor, 0) != transfer.c.amount_minor,
-            _of(transfer.c.program_id, program_id),
-        )
+        select(transfer.c.id, transfer.c.amount_minor, came)
+        .outerjoin_from(transfer, own, (own.c.id == transfer.c.id) & (own.c.account_id == transfer.c.account_id))
+        .outerjoin(lot_use, lot_use.c.transfer_id == transfer.c.id)
+        .outerjoin(lot, lot.c.id == lot_use.c.lot_id)
+        .where(transfer.c.credit_account_id == transfer.c.account_id, _of(transfer.c.program_id, program_id))
+        .group_by(transfer.c.id, transfer.c.amount_minor)
+        .having(came != transfer.c.amount_minor)
     )
 
 
 def _lots_without_earning(program_id: bytes | None) -> Select[Any]:
+    """Lots that no transfer opened: points by one that came in, overdrafts by a reversal."""
+    opened = or_(
+        (transfer.c.credit_account_id == lot.c.account_id) & (lot.c.amount_minor > 0),
+        (transfer.c.debit_account_id == lot.c.account_id) & (lot.c.amount_minor == 0) & (transfer.c.kind == "reversal"),
+    )
     return (
         select(lot.c.id, literal(0), lot.c.amount_minor)
         .join_from(lot, account, account.c.id == lot.c.account_id)
-        .outerjoin(transfer, (transfer.c.id == lot.c.id) & (transfer.c.credit_account_id == lot.c.account_id))
+        .outerjoin(transfer, (transfer.c.id == lot.c.id) & opened)
         .where(transfer.c.id.is_(None), _accounts(program_id))
     )
 
 
 def _spends_without_lots(program_id: bytes | None) -> Select[Any]:
     """Transfers out of a member account that took more or less from that account's lots than they moved."""
-    from_own = case((lot.c.account_id == transfer.c.account_id, lot_use.c.amount_minor), else_=0)
-    taken = _sum(from_own)
+    taken = _used()
     return (
         select(transfer.c.id, taken, transfer.c.amount_minor)
         .outerjoin_from(transfer, lot_use, lot_use.c.transfer_id == transfer.c.id)
@@ -237,7 +232,6 @@ _CHECKS: dict[str, Callable[[bytes | None], Select[Any]]] = {
     "credits_differ_from_transfers": _counter("credit"),
     "debits_differ_from_transfers": _counter("debit"),
     "balance_differs_from_lots": _lots_remaining,
-    "pending_differs_from_holds": _holds_open,
     "overspent": _overspent,
     "entry_numbers_have_gaps": _entry_gaps,
     "event_differs_from_transfer": _events_without_their_points,
@@ -247,4 +241,5 @@ _CHECKS: dict[str, Callable[[bytes | None], Select[Any]]] = {
     "lot_without_earning": _lots_without_earning,
     "spend_differs_from_lots": _spends_without_lots,
     "transfer_between_wrong_accounts": _one_sided,
+    **proof_of_causes.CHECKS,
 }

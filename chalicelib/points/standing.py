@@ -11,7 +11,6 @@ from typing import NamedTuple
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.engine import Connection
 
-from chalicelib.language import parse_json
 from chalicelib.partners import enrolments, members, programs
 from chalicelib.partners.members import MemberRef
 from chalicelib.partners.models import enrolment, member
@@ -134,10 +133,7 @@ def _of_one(db: Connection, partner_id: bytes, wanted: Wanted) -> Standing:
     if row is None:
         return Standing({}, {}, {})
     fields = dict(zip(Program.__slots__, row, strict=False))
-    rule = fields["enrolment"]
-    program = Program(
-        **{**fields, "lots": parse_json(fields["lots"]), "enrolment": None if rule is None else parse_json(rule)}
-    )
+    program = Program(**programs.parsed(fields))
     columns = row[len(_PROGRAM) : -1]
     # An outer join that met nobody.
     if columns[0] is None:

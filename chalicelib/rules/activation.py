@@ -7,7 +7,7 @@ holds its row locked; readers wait for nobody and see one activation whole or no
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection, Row
@@ -15,8 +15,9 @@ from sqlalchemy.engine import Connection, Row
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Conflict, InvalidInput, NotFound
-from chalicelib.rules import approvals, gates, rivals
-from chalicelib.rules.approvals import Approval, Evidence
+from chalicelib.rules import approvals, deciders, gates, rivals
+from chalicelib.rules.approvals import Approval
+from chalicelib.rules.backtested import Evidence
 from chalicelib.rules.gates import Examined
 from chalicelib.rules.models import ruleset_activation
 from chalicelib.rules.versions import LiveVersion, deciding, require_locked, version
@@ -25,6 +26,10 @@ from chalicelib.storage.ids import new_id
 
 #: What the back-tests of a version say for it. A higher room brings it, which knows back-tests.
 Backtested: TypeAlias = Callable[[Connection, LiveVersion], Evidence | None]
+
+
+#: How far after today, and after the last day that something is planned for, a rollback may begin.
+AHEAD_MAX: Final = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ def activate(
     version_id: bytes,
     *,
     effective_from: date,
+    by_file: bool = False,
     backtested: Backtested | None = None,
     reason: str | None = None,
     caller: Caller,
@@ -49,7 +55,8 @@ def activate(
 ) -> bool:
     """Let a version decide every event dated ``effective_from`` or later that is not decided yet.
 
-    False, and nothing written, when it does so already. Without ``backtested`` there are no back-tests at all.
+    False, and nothing written, when it does so already. ``by_file``: rule files ask for it, not a person who names the
+    day (``by_files`` says what files may take away). Without ``backtested`` there are no back-tests at all.
     Raises NotFound for an unknown ruleset or a version that is not its own; InvalidInput for a day outside the
     document's ``effective`` period; GatesClosed while a case is red, a place not covered, a lint an error, or another
     ruleset decides the same; NotPermitted when approval is required and missing (``approval_required``) or void
@@ -65,9 +72,9 @@ def activate(
     _require_period(chosen, effective_from)
     examined = gates.examine(db, chosen)
     examined.require(rivals.of(db, chosen, effective_from=effective_from, now=now))
-    approval = _approval(db, chosen, backtested, examined)
+    approval = _approval(db, chosen, backtested, effective_from, examined, now)
     approved_by = None if approval is None else approval.approved_by
-    _add(db, owner, known, chosen, effective_from, approved_by=approved_by, caller=caller, now=now)
+    _add(db, owner, known, chosen, effective_from, by_file=by_file, approved_by=approved_by, caller=caller, now=now)
     audit.record(
         db,
         caller=caller,
@@ -92,14 +99,16 @@ def roll_back(
 ) -> RolledBack:
     """Let the version that decided before decide again from a day on; the one that decides now is withdrawn from then.
 
-    What was planned for later days stays planned, unless it is of the withdrawn version. The version before was let
-    through when it came, so it is not held to today's cases again, nor to another approval: taking back must not wait.
-    Raises NotFound; Conflict (``nothing_to_roll_back``) when nothing decides on that day, or nothing did before;
-    InvalidInput when the version before is not meant for that day.
+    What was planned for later days stays planned, unless it is of the withdrawn version, which decides no day from this
+    one on (``deciders``). The version before was let through when it came, so it is not held to today's cases again,
+    nor to another approval: taking back must not wait. Raises NotFound; Conflict (``nothing_to_roll_back``) when
+    nothing decides on that day, or nothing did before; InvalidInput when the version before is not meant for that day,
+    or the day is more than a year ahead of today and of everything planned (``rollback_too_far_ahead``).
     """
     owner = require_locked(db, ruleset_code)
     known = _activations(db, owner.id)
-    stack = _deciders(known, effective_from)
+    _require_near(known, effective_from, now)
+    stack = deciders.of_day(known, effective_from)
     if len(stack) < 2:
         what = "decided before" if stack else "decides"
         raise Conflict(
@@ -107,7 +116,7 @@ def roll_back(
             code="nothing_to_roll_back",
         )
     withdrawn = version(db, stack[-1])
-    steps = _without(known, withdrawn.version_id, effective_from)
+    steps = deciders.without(known, withdrawn.version_id, effective_from)
     restored = tuple((day, version(db, each)) for day, each in steps)
     _require_period(restored[0][1], effective_from)
     activated_at = now
@@ -143,7 +152,12 @@ def roll_back(
 
 
 def _approval(
-    db: Connection, chosen: LiveVersion, backtested: Backtested | None, examined: Examined
+    db: Connection,
+    chosen: LiveVersion,
+    backtested: Backtested | None,
+    effective_from: date,
+    examined: Examined,
+    now: datetime,
 ) -> Approval | None:
     """The approval that holds; where none is asked for, None when there is none. Raises NotPermitted."""
     required = settings().rule_approval == "required"
@@ -151,8 +165,10 @@ def _approval(
         approvals.require_any(db, chosen)
     evidence = None if backtested is None else backtested(db, chosen)
     if required:
-        return approvals.require(db, chosen, evidence=evidence, examined=examined)
-    found = approvals.standing(db, chosen, evidence=evidence, examined=examined)
+        return approvals.require(
+            db, chosen, evidence=evidence, effective_from=effective_from, examined=examined, now=now
+        )
+    found = approvals.standing(db, chosen, evidence=evidence, effective_from=effective_from, examined=examined, now=now)
     return found.approval if found.valid else None
 
 
@@ -174,6 +190,7 @@ def _add(
     chosen: LiveVersion,
     effective_from: date,
     *,
+    by_file: bool = False,
     withdraws_id: bytes | None = None,
     approved_by: str | None,
     caller: Caller,
@@ -194,6 +211,7 @@ def _add(
             "activated_by": caller.actor,
             "approved_by": approved_by,
             "withdraws_id": withdraws_id,
+            "by_file": by_file,
         },
     )
     return activated_at
@@ -207,30 +225,15 @@ def _decides_from(known: Sequence[Row[Any]], version_id: bytes, day: date) -> bo
     return bool(before) and {before[-1], *from_then} == {version_id}
 
 
-def _deciders(known: Sequence[Row[Any]], day: date) -> list[bytes]:
-    """The versions that came to decide a day one after the other and were not taken back; the last one decides now."""
-    stack: list[bytes] = []
-    for row in known:
-        if row.effective_from > day:
-            continue
-        if row.withdraws_id is not None and row.version_id in stack:
-            del stack[len(stack) - stack[::-1].index(row.version_id) :]
-        elif not stack or stack[-1] != row.version_id:
-            stack.append(row.version_id)
-    return stack
-
-
-def _without(known: Sequence[Row[Any]], withdrawn: bytes, day: date) -> list[tuple[date, bytes]]:
-    """The first day of each stretch from ``day`` on, and what decides in it once ``withdrawn`` does not."""
-    starts = sorted({day, *(row.effective_from for row in known if row.effective_from > day)})
-    steps: list[tuple[date, bytes]] = []
-    for start in starts:
-        stack = _deciders(known, start)
-        while len(stack) > 1 and stack[-1] == withdrawn:
-            stack.pop()
-        if not steps or steps[-1][1] != stack[-1]:
-            steps.append((start, stack[-1]))
-    return steps
+def _require_near(known: Sequence[Row[Any]], day: date, now: datetime) -> None:
+    """Refuse a day on which nobody notices that the version to be taken back goes on deciding until then."""
+    last = max((now.date(), *(row.effective_from for row in known)))
+    if day > last and day - last > AHEAD_MAX:
+        raise InvalidInput(
+            f"Until {day} everything would be decided as it is now. Name the first event day on which the version"
+            f" before is to decide again: at most a year after {last}.",
+            code="rollback_too_far_ahead",
+        )
 
 
 def _require_period(chosen: LiveVersion, effective_from: date) -> None:

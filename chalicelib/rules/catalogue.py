@@ -47,6 +47,7 @@ class Activated:
     approved_by: str | None
     #: A rollback: the version that it took back.
     withdraws_number: int | None
+    by_file: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ def history(db: Connection, code: str) -> History:
                 row.activated_by,
                 row.approved_by,
                 None if row.withdraws_id is None else numbers[row.withdraws_id],
+                row.by_file,
             )
             for row in rows
         ),

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Row
 
 from chalicelib.errors import Unprocessable
 from chalicelib.rules import canonical
+from chalicelib.rules.code_table_values import Values
 from chalicelib.rules.models import code_table, code_table_entry
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_ids
@@ -48,8 +49,11 @@ def of_row(row: Row[Any]) -> Entry:
     return Entry(row.entry_code, row.effective_from, row.effective_to, row.value, row.description)
 
 
-def content_hash(code: str, owner: str, entries: Iterable[Entry]) -> bytes:
-    """SHA-256 of all that a table says; approvals of rules that look up in it are bound to it."""
+def content_hash(code: str, owner: str, entries: Iterable[Entry], values: Values | None = None) -> bytes:
+    """SHA-256 of all that a table says; approvals of rules that look up in it are bound to it.
+
+    ``values``: what it declares its values to be, if it does.
+    """
     rows = [
         [
             entry.code,
@@ -60,7 +64,8 @@ def content_hash(code: str, owner: str, entries: Iterable[Entry]) -> bytes:
         ]
         for entry in sorted(entries, key=in_order)
     ]
-    return canonical.digest(canonical.text([code, owner, rows]))
+    declared = [] if values is None or values.stored is None else [values.stored]
+    return canonical.digest(canonical.text([code, owner, rows, *declared]))
 
 
 def locked(db: Connection, code: str) -> Row[Any] | None:
@@ -73,6 +78,8 @@ class Content:
 
     def __init__(self, db: Connection, table: Row[Any]) -> None:
         self.table = table
+        #: What the values may be.
+        self.values = Values(table.value_declaration)
         rows = db.execute(
             select(code_table_entry).where(
                 code_table_entry.c.table_id == table.id, code_table_entry.c.superseded_at.is_(None)
@@ -99,7 +106,8 @@ class Content:
     def write(self, db: Connection, *, now: datetime, owner: str | None = None) -> dict[str, int]:
         """Supersede the entries that are not wanted any more and record the new ones; how many of each.
 
-        ``owner`` is the table's from now on, when given. Raises Unprocessable (``too_many_entries``).
+        ``owner`` is the table's from now on, when given, as ``values`` are. Raises Unprocessable
+        (``too_many_entries``).
         """
         entries = [entry for of_code in self._by_code.values() for entry in of_code]
         if len(entries) > ENTRIES_MAX:
@@ -113,7 +121,12 @@ class Content:
             db.execute(update(code_table_entry).where(code_table_entry.c.id.in_(chunk)).values(superseded_at=now))
         _record(db, self.table.id, new, now=now)
         owner = owner or self.table.owner
-        values = {"owner": owner, "content_hash": content_hash(self.table.code, owner, entries), "changed_at": now}
+        values = {
+            "owner": owner,
+            "value_declaration": self.values.stored,
+            "content_hash": content_hash(self.table.code, owner, entries, self.values),
+            "changed_at": now,
+        }
         db.execute(update(code_table).where(code_table.c.id == self.table.id).values(values))
         return {"added": len(new), "superseded": len(gone)}
 

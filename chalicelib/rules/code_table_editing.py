@@ -10,8 +10,11 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
-from chalicelib.errors import Conflict, Fault, NotFound, Unprocessable
+from chalicelib.errors import Conflict, Fault, NotFound, NotPermitted, Unprocessable
+from chalicelib.language.faults import shown
+from chalicelib.rules import money_tables
 from chalicelib.rules.code_table_content import ALWAYS, Content, Entry, in_order, locked
+from chalicelib.settings import settings
 
 _DAY = timedelta(days=1)
 
@@ -23,12 +26,13 @@ class EntryOverlaps(Conflict):
 
 
 class Way(StrEnum):
-    """What becomes of an entry that begins before a new one and reaches into it.
+    """What becomes of an entry that a new one cuts: that begins before it, or with it and says another value.
 
-    ``REFUSE`` it stays, the new one is refused. ``END`` it ends the day before. ``SPLIT`` it ends the day before and
-    goes on when the new one has ended. ``FIT``, of files: a new entry without an end holds until the next one begins,
-    and the earlier one gives way where it has no end, or ends where the next one begins. So the order of a file's rows
-    does not matter.
+    ``REFUSE`` it stays, the new one is refused. ``END`` it ends the day before, unless days would be left without a
+    value. ``SPLIT`` it ends the day before and goes on when the new one has ended. ``FIT``, of files: the same as
+    ``SPLIT`` where the earlier one has no end; a new entry without an end holds until the next one begins, and the
+    earlier one gives way where it has no end, or ends where the next one begins. So rows without an end fit in any
+    order. In every way, days outside the new entry keep their value, or the new one is refused.
     """
 
     REFUSE = "refuse"
@@ -41,8 +45,8 @@ class Way(StrEnum):
 class Wanted:
     """What is said of one code: its value from one day to another, both inclusive; None is for ever.
 
-    Not ``active``: it ends. With ``effective_to`` the entry that begins on ``effective_from`` ends on that day;
-    without, the code has no value from ``effective_from`` on, until a later entry begins.
+    Not ``active``: it ends. With ``effective_to`` nothing that held before goes on after that day; without, the code
+    has no value from ``effective_from`` on. Either way until a later entry begins.
     """
 
     code: str
@@ -80,18 +84,24 @@ def put(
 ) -> Edited:
     """Set or end one entry; the same again changes nothing.
 
-    ``partner_id`` may change its own tables only, None every table. Raises NotFound for other tables, EntryOverlaps,
-    and Unprocessable (``ends_before_it_starts``, ``too_many_entries``).
+    ``partner_id`` may change its own tables only, None every table. Raises NotFound for other tables, NotPermitted
+    (``approval_required``) for tables that decide points, EntryOverlaps, and Unprocessable (``bad_value``,
+    ``ends_before_it_starts``, ``too_many_entries``).
     """
     table = locked(db, table_code)
     if table is None or (partner_id is not None and table.partner_id != partner_id):
         raise NotFound(f"There is no code table {table_code!r}.")
     content = Content(db, table)
     before = content.of(wanted.code)
+    if not wanted.ends:
+        content.values.require(wanted.value)
     after = arrange(before, wanted, way)
     created = not wanted.ends and all(entry.effective_from != wanted.effective_from for entry in before)
     if after == before:
         return Edited(after, changed=False, created=False)
+    refusal = needs_approval(db, table.code)
+    if refusal is not None:
+        raise NotPermitted(refusal, code="approval_required")
     content.replace(wanted.code, after)
     content.write(db, now=now)
     audit.record(
@@ -106,6 +116,20 @@ def put(
         now=now,
     )
     return Edited(after, changed=True, created=created)
+
+
+def needs_approval(db: Connection, table_code: str) -> str | None:
+    """Why one person alone may not change the table: rules decide points by it. None where that is nobody's concern."""
+    if settings().rule_approval != "required":
+        return None
+    rules = money_tables.looked_up_by_live(db, table_code)
+    if not rules:
+        return None
+    more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
+    return (
+        f"{table_code} decides points of {rules[0]}{more}: change the document and have the plan approved, "
+        "`hub rules plan --out`, `hub rules approve`, `hub rules apply`."
+    )
 
 
 def arrange(entries: Sequence[Entry], wanted: Wanted, way: Way) -> tuple[Entry, ...]:
@@ -134,22 +158,69 @@ def _with(entries: Sequence[Entry], wanted: Wanted, way: Way) -> list[Entry]:
     following = min((entry for entry in others if entry.effective_from > first), key=in_order, default=None)
     if following is not None and last is None and way is Way.FIT:
         last = following.effective_from - _DAY
+        if len(others) == len(entries):
+            _require_no_gap(others, first)
     if following is not None and (last is None or following.effective_from <= last):
         raise _in_the_way(following, f"let this entry end on {following.effective_from - _DAY} (effective_to)")
-    earlier = next((entry for entry in others if entry.holds(first)), None)
     found = [*others, Entry(wanted.code, first, last, wanted.value, wanted.description)]
-    if earlier is None:
+    cut = next((entry for entry in entries if entry.holds(first)), None)
+    if cut is None:
         return found
+    rest = _rest(cut, wanted, last)
+    if cut.effective_from < first:
+        _require_way(cut, way, following, first, last)
+        found.remove(cut)
+        found.append(replace(cut, effective_to=first - _DAY))
+    if rest is not None:
+        if way in {Way.REFUSE, Way.END}:
+            raise _in_the_way(cut, _gap(rest))
+        found.append(rest)
+    return found
+
+
+def _rest(cut: Entry, wanted: Wanted, last: date | None) -> Entry | None:
+    """What of the entry that is cut lies after the new one; None where nothing does, or where the code is to end."""
+    if last is None or last == date.max or not wanted.active:
+        return None
+    if cut.effective_to is not None and cut.effective_to <= last:
+        return None
+    # The same entry said again with an earlier end: that is how an entry is closed.
+    if cut.effective_from == wanted.effective_from and cut.value == wanted.value:
+        return None
+    return replace(cut, effective_from=last + _DAY)
+
+
+def _require_way(earlier: Entry, way: Way, following: Entry | None, first: date, last: date | None) -> None:
+    """Raise EntryOverlaps when the entry that begins before ``first`` does not give way."""
     if way is Way.REFUSE:
         raise _in_the_way(earlier, "let it end the day before with `ends_earlier`, or go on after this one with "
                                    "`splits_earlier`")  # fmt: skip
     if way is Way.FIT and earlier.effective_to is not None and (following is None or earlier.effective_to != last):
-        raise _in_the_way(earlier, f"send it again with {first - _DAY} as its last day")
-    found.remove(earlier)
-    found.append(replace(earlier, effective_to=first - _DAY))
-    if way is Way.SPLIT and (last or date.max) < (earlier.effective_to or date.max):
-        found.append(replace(earlier, effective_from=(last or date.max) + _DAY))
-    return found
+        goes_on = last is not None and earlier.effective_to > last
+        again = f", and what follows from {last + _DAY} on as a row of its own" if last and goes_on else ""
+        raise _in_the_way(earlier, f"send it again with {first - _DAY} as its last day{again}")
+
+
+def _require_no_gap(others: Sequence[Entry], first: date) -> None:
+    """Raise EntryOverlaps when a new entry from ``first`` on, for ever, would end with the last of the later ones."""
+    later = sorted((entry for entry in others if entry.effective_from > first), key=in_order)
+    for entry, next_one in zip(later, [*later[1:], None], strict=True):
+        until = entry.effective_to
+        if until is not None and until < date.max and (next_one is None or next_one.effective_from > until + _DAY):
+            ends = later[0].effective_from - _DAY
+            raise _in_the_way(
+                entry,
+                f"from {until + _DAY} on the code would have no value; let this entry end on {ends} (effective_to), "
+                "and say in a row of its own what holds afterwards",
+            )
+
+
+def _gap(rest: Entry) -> str:
+    until = f"to {rest.effective_to}" if rest.effective_to else "on"
+    return (
+        f"from {rest.effective_from} {until} the code would have no value; let {shown(rest.value)} go on then with "
+        '`splits_earlier`, or end the code with `"active": false`'
+    )
 
 
 def _in_the_way(other: Entry, mend: str) -> EntryOverlaps:

@@ -22,6 +22,7 @@ class CodeTable:
     code: str
     partner_id: bytes | None
     owner: str
+    value_declaration: str | None
     content_hash: bytes
     created_at: datetime
     changed_at: datetime

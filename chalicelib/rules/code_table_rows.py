@@ -19,7 +19,7 @@ from chalicelib.rules.code_table_content import (
     Content,
     locked,
 )
-from chalicelib.rules.code_table_editing import EntryOverlaps, Wanted, Way, arrange
+from chalicelib.rules.code_table_editing import EntryOverlaps, Wanted, Way, arrange, needs_approval
 from chalicelib.rules.models import code_table, code_table_change, code_table_entry
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import public_id
@@ -28,6 +28,12 @@ _LENGTHS: Mapping[Literal["code", "value", "description"], int] = {
     "code": CODE_LENGTH_MAX,
     "value": VALUE_LENGTH_MAX,
     "description": DESCRIPTION_LENGTH_MAX,
+}
+#: Which column is named for what arranging an entry may refuse.
+_COLUMNS: Mapping[str, str] = {
+    "bad_value": "value",
+    "entry_overlaps": "effective_from",
+    "ends_before_it_starts": "effective_to",
 }
 _Effect = Literal["set", "ended"]
 
@@ -62,6 +68,8 @@ class _Open:
     """One of the partner's tables while rows change it."""
 
     content: Content
+    #: Why no row may change it; None: rows may.
+    shut: RowTold | None
     changes: list[tuple[int, Wanted, _Effect]] = field(default_factory=list)
 
 
@@ -77,7 +85,8 @@ def apply_rows(
 ) -> list[RowTold]:
     """Set or end the entries that the rows of one file name, in their order; one outcome each.
 
-    Only tables of this partner are touched, and a refused row changes nothing. A row that says what the table says
+    Only tables of this partner are touched, none that decides points where rules need approval, and a refused row
+    changes nothing. A row that says what the table says
     already is a duplicate. Every accepted row leaves one row in ``code_table_change``.
     """
     opened: dict[str, _Open | RowTold] = {}
@@ -122,7 +131,8 @@ def _opened(db: Connection, code: str, partner_id: bytes) -> _Open | RowTold:
         return _refused("unknown_code_table", "table", "The partner has no code table of this name.")
     if found.partner_id is None:
         return _refused("shared_code_table", "table", "Every partner uses this code table: no file changes it.")
-    return _Open(Content(db, found))
+    refusal = needs_approval(db, found.code)
+    return _Open(Content(db, found), None if refusal is None else _refused("approval_required", "table", refusal))
 
 
 def _unusable(row: CodeTableRow) -> RowTold | None:
@@ -150,12 +160,14 @@ def _applied(db: Connection, table: _Open, row: CodeTableRow, row_no: int) -> Ro
     )
     before = table.content.of(wanted.code)
     try:
+        if not wanted.ends:
+            table.content.values.require(wanted.value)
         after = arrange(before, wanted, Way.FIT)
-    except EntryOverlaps as refusal:
-        return _refused("entry_overlaps", "effective_from", refusal.message)
-    except Unprocessable as refusal:
-        return _refused("ends_before_it_starts", "effective_to", refusal.message)
+    except (EntryOverlaps, Unprocessable) as refusal:
+        return _refused(refusal.code, _COLUMNS[refusal.code], refusal.message)
     if after != before:
+        if table.shut is not None:
+            return table.shut
         table.content.replace(wanted.code, after)
         table.changes.append((row_no, wanted, "ended" if wanted.ends else "set"))
         return _ACCEPTED

@@ -27,7 +27,8 @@ from chalicelib.rules.code_table_content import (
     locked,
     of_row,
 )
-from chalicelib.rules.envelopes import Envelope, day, envelope
+from chalicelib.rules.code_table_values import Values
+from chalicelib.rules.envelopes import Envelope, day, envelope, wrong_text
 from chalicelib.rules.models import code_table, code_table_entry
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_id
@@ -38,7 +39,7 @@ KIND = "code_table"
 #: What the hash of a table's content is before its first entries are written, in the same transaction.
 _NO_CONTENT = bytes(32)
 _FIELDS = ("code", "value", "description", "effective_from", "effective_to")
-_KEYS = ("$schema", "id", "kind", "partner", "owner", "why", "entries")
+_KEYS = ("$schema", "id", "kind", "partner", "owner", "why", "value", "entries")
 
 
 class Unmapped(NamedTuple):
@@ -54,6 +55,14 @@ class Unmapped(NamedTuple):
         found = next((fault.lookup for fault in refusal.faults if fault.lookup is not None), None)
         # What is longer than any entry's code can never be mapped.
         return None if found is None or len(found[1]) > CODE_LENGTH_MAX else cls(*found, day)
+
+
+class Checked(NamedTuple):
+    """A code table document that is right: its entries, sorted, and what it declares their values to be."""
+
+    envelope: Envelope
+    entries: list[Entry]
+    values: Values
 
 
 class DatedTables:
@@ -77,24 +86,25 @@ class DatedTables:
         return self._known[stretch]
 
 
-def check(document: Mapping[str, Any]) -> tuple[Envelope, list[Entry]]:
-    """What a code table document says, entries sorted. Raises RuleRefused naming every fault with its JSON Pointer."""
+def check(document: Mapping[str, Any]) -> Checked:
+    """What a code table document says. Raises RuleRefused naming every fault with its JSON Pointer."""
     opened = envelope(document, kinds=(KIND,))
     report = Report()
     for name in document:
         if name not in _KEYS:
             report.unknown(at("", name), "field", name, _KEYS)
+    values = Values.declared(document, report)
     listed = document.get("entries")
     entries: list[Entry] = []
     if not isinstance(listed, list) or not 0 < len(listed) <= LIST_LENGTH_MAX:
         expected = f"a list of 1 to {LIST_LENGTH_MAX} entries"
         report.add("/entries", "bad_entries", "a code table has entries", expected=expected, found=shown(listed))
     else:
-        read = (_entry(written, at("/entries", number), report) for number, written in enumerate(listed))
+        read = (_entry(written, at("/entries", number), values, report) for number, written in enumerate(listed))
         entries = sorted(filter(None, read), key=in_order)
         _examine_overlaps(entries, report)
     report.refuse_if_any()
-    return opened, entries
+    return Checked(opened, entries, values)
 
 
 def apply(
@@ -105,7 +115,7 @@ def apply(
     The new content holds from now on for every day it names; events that are decided already stay as they are. Raises
     RuleRefused when the document is wrong, Conflict when the table is another owner's.
     """
-    opened, entries = check(document)
+    opened, entries, values = check(document)
     opened.require_owner(partner_id)
     table = locked(db, opened.code)
     if table is None:
@@ -114,6 +124,7 @@ def apply(
             "code": opened.code,
             "partner_id": partner_id,
             "owner": opened.owner,
+            "value_declaration": values.stored,
             "content_hash": _NO_CONTENT,
             "created_at": now,
             "changed_at": now,
@@ -124,11 +135,12 @@ def apply(
         raise Broken(f"Code table {opened.code!r} vanished while it was locked.")
     if table.partner_id != partner_id:
         raise Conflict(f"Code table {opened.code!r} belongs to another owner.", code="other_owner")
-    said = content_hash(opened.code, opened.owner, entries)
+    said = content_hash(opened.code, opened.owner, entries, values)
     if table.content_hash == said:
         return False
     content = Content(db, table)
     content.replace_all(entries)
+    content.values = values
     counts = content.write(db, owner=opened.owner, now=now)
     audit.record(
         db,
@@ -196,7 +208,7 @@ def foreign(db: Connection, codes: Iterable[str], partner_id: bytes | None) -> l
     return [code for code in wanted if code not in usable]
 
 
-def _entry(written: object, pointer: str, report: Report) -> Entry | None:
+def _entry(written: object, pointer: str, values: Values, report: Report) -> Entry | None:
     if not isinstance(written, Mapping):
         report.add(
             pointer, "bad_entry", "an entry is an object", expected='{"code": …, "value": …}', found=shown(written)
@@ -208,6 +220,9 @@ def _entry(written: object, pointer: str, report: Report) -> Entry | None:
     faults = len(report.faults)
     code = _text(written, "code", pointer, CODE_LENGTH_MAX, report)
     value = _text(written, "value", pointer, VALUE_LENGTH_MAX, report)
+    wanted = values.fault(value) if value else None
+    if wanted is not None:
+        report.add(at(pointer, "value"), "bad_value", wanted, expected="what the table declares", found=shown(value))
     description = written.get("description")
     if description is not None:
         description = _text(written, "description", pointer, DESCRIPTION_LENGTH_MAX, report)
@@ -228,8 +243,7 @@ def _text(written: Mapping[str, Any], name: str, pointer: str, length_max: int, 
     value = written.get(name)
     if isinstance(value, str) and 0 < len(value) <= length_max:
         return value
-    expected = f"text of 1 to {length_max} characters"
-    report.add(at(pointer, name), "bad_entry", f"`{name}` is needed", expected=expected, found=shown(value))
+    wrong_text(written, name, at(pointer, name), "bad_entry", length_max, report)
     return ""
 
 

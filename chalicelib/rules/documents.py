@@ -53,6 +53,7 @@ def _read(document: Mapping[str, Any]) -> tuple[Envelope, Compiled]:
     report = Report()
     if opened.kind == "accrual":
         facts.examine(rule.inputs, facts.ACCRUAL, report)
+        facts.examine_aggregates(rule.aggregates, rule.inputs, report)
         _examine_points(rule, report)
     elif opened.kind == "enrolment":
         facts.examine(rule.inputs, facts.MEMBER, report)

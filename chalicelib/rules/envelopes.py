@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from chalicelib.errors import InvalidInput
 from chalicelib.language.bounds import examine as examine_bounds
-from chalicelib.language.faults import Report, at, shown
+from chalicelib.language.faults import Report, at, clip, shown
 from chalicelib.language.reading import DATE_TEXT
 
 CODE_LENGTH_MAX = 100
@@ -69,9 +70,26 @@ def text(document: Mapping[str, Any], name: str, report: Report, *, length_max: 
     value = document.get(name)
     if isinstance(value, str) and 0 < len(value.strip()) <= len(value) <= length_max:
         return value
-    expected = f"text of 1 to {length_max} characters"
-    report.add(f"/{name}", "bad_envelope", f"`{name}` is needed", expected=expected, found=shown(value))
+    wrong_text(document, name, f"/{name}", "bad_envelope", length_max, report)
     return ""
+
+
+def wrong_text(written: Mapping[str, Any], name: str, pointer: str, code: str, length_max: int, report: Report) -> None:
+    """Report what is wrong with a key that holds no text of 1 to ``length_max`` characters."""
+    value = written.get(name)
+    expected, found = f"text of 1 to {length_max} characters", shown(value)
+    if value is None:
+        message, found = f"`{name}` is needed", "null" if name in written else "nothing"
+    elif not isinstance(value, str):
+        message = f"`{name}` is not text"
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            report.add(pointer, code, message, expected=expected, found=found, suggestion=f'write "{clip(str(value))}"')
+            return
+    elif len(value) > length_max:
+        message, found = f"`{name}` is too long", f"{len(value):,} characters"
+    else:
+        message = f"`{name}` is empty"
+    report.add(pointer, code, message, expected=expected, found=found)
 
 
 def _effective(document: Mapping[str, Any], report: Report) -> tuple[date | None, date | None]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.language import Declared
+from chalicelib.language.declared import Aggregate
 from chalicelib.language.faults import Report, at
 from chalicelib.rules import entities
 from chalicelib.rules.entities import EntityField
@@ -108,6 +109,16 @@ def examine(inputs: Mapping[str, Declared], facts: Mapping[str, Fact], report: R
                 expected="true",
                 found="false",
             )
+
+
+def examine_aggregates(aggregates: Mapping[str, Aggregate], inputs: Mapping[str, Declared], report: Report) -> None:
+    """Report each event type of a sum that the rule's own ``event_type`` cannot be, or, undeclared, no event can."""
+    declared = inputs.get("event_type")
+    known = declared.values if declared is not None and declared.type == "enum" else ACCRUAL["event_type"].values
+    for name, aggregate in aggregates.items():
+        for event_type in aggregate.event_types:
+            if event_type not in known:
+                report.unknown(at(at("/aggregates", name), "event_types"), "event type", event_type, known)
 
 
 def _examine_type(pointer: str, declared: Declared, fact: Fact, report: Report) -> None:

@@ -17,8 +17,9 @@ from chalicelib.rules.entities import ENTITIES, EntityField
 from chalicelib.web.shapes import Written
 from chalicelib.web.wording import sentence
 
-#: Encodings whose line feed is one byte and never part of another character: rows can be addressed by bytes.
-Encoding = Literal["utf-8", "cp1252", "iso-8859-1", "iso-8859-15", "ascii"]
+#: Encodings whose line feed is one byte and never part of another character: rows can be addressed by bytes. UTF-16,
+#: whose is not, becomes UTF-8 before it is cut into rows.
+Encoding = Literal["utf-8", "utf-16", "cp1252", "iso-8859-1", "iso-8859-15", "ascii"]
 
 #: The field that says whom a row is about.
 _WHOSE = "employee_id"

@@ -1,6 +1,6 @@
 """Tables of the rules room: rulesets, immutable versions, golden cases, approvals, dated activations, code tables."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, UniqueConstraint
 
 from chalicelib.storage.tables import Day, Digest, Id, JsonText, Microseconds, code, id_column, table
 
@@ -60,7 +60,9 @@ ruleset_approval = table(
     Column("data_hash", Digest),  # of what the back-test read; None: nothing to back-test on
     Column("result_hash", Digest),  # of what the back-test gave
     Column("bound_hash", Digest, nullable=False),  # of the version's content and of all of the above
-    Column("backtest_id", Id),
+    Column("backtest_id", Id),  # the newest of those below
+    Column("backtest_ids", JsonText, nullable=False),  # hexadecimal; of a shared ruleset, one of each partner
+    Column("effective_from", Day, nullable=False),  # the first day from which the version may come to decide
     Column("approved_by", code(60), nullable=False),  # usr_…
     Column("note", String(500)),
     Column("created_at", Microseconds, nullable=False),
@@ -79,7 +81,33 @@ ruleset_activation = table(
     Column("activated_by", code(60), nullable=False),
     Column("approved_by", code(60)),
     Column("withdraws_id", Id),  # a rollback: the version that was taken back
+    Column("by_file", Boolean, nullable=False),  # a rule file asked for it; else a person named the day
     UniqueConstraint("ruleset_id", "effective_from", "activated_at"),
+    tenant=False,
+)
+
+#: A plan of a whole configuration that needs a second person's word, as the hub made it. Never changed.
+configuration_plan = table(
+    "configuration_plan",
+    Column("plan_hash", Digest, primary_key=True),
+    Column("partner_id", Id),  # the one whose documents it has, and no shared ones; else None
+    Column("content", JsonText, nullable=False),  # every step that is not `unchanged`
+    Column("planned_by", code(60), nullable=False),
+    Column("created_at", Microseconds, nullable=False),
+    tenant=False,
+)
+
+#: What became of such a plan, in order: approved by somebody, applied by somebody. Never changed, only added to.
+configuration_plan_event = table(
+    "configuration_plan_event",
+    id_column(),
+    Column("plan_hash", Digest, ForeignKey("configuration_plan.plan_hash"), nullable=False),
+    Column("event", code(10), nullable=False),  # approved | applied
+    Column("actor", code(60), nullable=False),  # usr_…
+    Column("key_id", Id),  # by which it was approved
+    Column("note", String(500)),
+    Column("created_at", Microseconds, nullable=False),
+    Index(None, "plan_hash", "created_at"),
     tenant=False,
 )
 
@@ -90,6 +118,7 @@ code_table = table(
     Column("code", code(100), nullable=False, unique=True),
     Column("partner_id", Id),
     Column("owner", String(100), nullable=False),
+    Column("value_declaration", JsonText),  # what its values may be; None: any text
     Column("content_hash", Digest, nullable=False),
     Column("created_at", Microseconds, nullable=False),
     Column("changed_at", Microseconds, nullable=False),

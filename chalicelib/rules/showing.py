@@ -1,10 +1,11 @@
 """How callers of several rooms see rulesets: who may see and change which, and the views of what was found."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from chalicelib.access.scopes import Scope
 from chalicelib.errors import Fault, NotPermitted
 from chalicelib.language import json_value
 from chalicelib.language.faults import RuleFault
@@ -160,7 +161,7 @@ class CoveredView(View):
     """One place of the rule that a case must reach, and the cases that do."""
 
     pointer: str
-    kind: Literal["when", "branch", "row", "default", "lookup_miss"]
+    kind: Literal["when", "branch", "part", "row", "default", "limit", "lookup_miss"]
     what: str
     by: list[str] = Field(description="Names of cases; empty: not covered.")
 
@@ -218,11 +219,17 @@ class ApprovalView(View):
     """A second person's word for one version, and whether it still holds."""
 
     valid: bool
-    changed: list[str] = Field(description="What is not as it was approved: rule, tests, code_tables, data, result.")
+    changed: list[str] = Field(
+        description="Why it does not hold: rule, tests, code_tables, data, result (not as they were approved),"
+        " approver, expired, used_up (a rollback took the version back)."
+    )
+    effective_from: date = Field(description="The first day from which the version may come to decide by it.")
+    valid_until: datetime
     approved_by: PublicId
     approved_at: datetime
     note: str | None
     backtest_id: PublicId | None = Field(description="The back-test that was looked at; null: there was no past event.")
+    backtest_ids: list[PublicId] = Field(description="Of a ruleset that every partner uses, that of each partner.")
     tests_hash: str = Field(pattern=SHA256)
     tables_hash: str = Field(pattern=SHA256, description="Of the code tables that the version looks up in.")
     data_hash: str | None = Field(description="Of what the back-test read.")
@@ -235,10 +242,13 @@ class ApprovalView(View):
         return cls(
             valid=not changed,
             changed=list(changed),
+            effective_from=approval.effective_from,
+            valid_until=approval.valid_until,
             approved_by=approval.approved_by,
             approved_at=approval.created_at,
             note=approval.note,
             backtest_id=None if approval.backtest_id is None else public_id("bkt", approval.backtest_id),
+            backtest_ids=[public_id("bkt", each) for each in approval.backtest_ids],
             tests_hash=approval.tests_hash.hex(),
             tables_hash=approval.tables_hash.hex(),
             data_hash=None if approval.data_hash is None else approval.data_hash.hex(),
@@ -256,7 +266,9 @@ class GoldenCaseView(View):
     """A case that every version of the ruleset must pass, written as the cases of a document are."""
 
     case_id: str
-    accrual_id: PublicId | None = Field(description="The record that it was made of.")
+    accrual_id: PublicId | None = Field(
+        description="The record that it was made of; null also for a key without `members:read`: it leads to a person."
+    )
     case: dict[str, Any]
     content_hash: str = Field(pattern=SHA256)
     created_at: datetime
@@ -265,11 +277,12 @@ class GoldenCaseView(View):
     changed_by: str
 
     @classmethod
-    def of(cls, kept: GoldenCase) -> "GoldenCaseView":
-        """The view of a golden case."""
+    def of(cls, call: Call, kept: GoldenCase) -> "GoldenCaseView":
+        """The view of a golden case, as the caller may see it."""
+        traced = kept.accrual_id if Scope.MEMBERS_READ in call.principal.scopes else None
         return cls(
             case_id=kept.case_id,
-            accrual_id=None if kept.accrual_id is None else public_id("acr", kept.accrual_id),
+            accrual_id=None if traced is None else public_id("acr", traced),
             case=json_value(dict(kept.document)),
             content_hash=kept.content_hash.hex(),
             created_at=kept.created_at,

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from chalicelib.rules import catalogue
-from chalicelib.rules.code_tables import ALWAYS, Entry
+from chalicelib.rules.catalogue import History
+from chalicelib.rules.code_tables import ALWAYS, Checked, Entry
 from chalicelib.rules.models import code_table, code_table_entry
 
 #: Sentences about one document; the rest is counted.
@@ -22,6 +23,7 @@ class TableSnapshot:
 
     content_hash: bytes
     entries: frozenset[Entry]
+    value_declaration: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,17 @@ def of_table(db: Connection, code: str) -> TableSnapshot | None:
             Entry(each.entry_code, each.effective_from, each.effective_to, each.value, each.description)
             for each in db.execute(current)
         ),
+        row.value_declaration,
     )
 
 
 def of_ruleset(db: Connection, code: str) -> RulesetSnapshot:
     """A ruleset. Whoever wants it to stay so holds its row locked, as saving and activating do."""
-    history = catalogue.history(db, code)
+    return of_history(catalogue.history(db, code))
+
+
+def of_history(history: History) -> RulesetSnapshot:
+    """What a ruleset's history comes to."""
     return RulesetSnapshot(
         max((each.number for each in history.versions), default=0),
         history.decides,
@@ -65,11 +72,14 @@ def of_ruleset(db: Connection, code: str) -> RulesetSnapshot:
     )
 
 
-def told(before: TableSnapshot | None, after: Sequence[Entry]) -> list[str]:
-    """What becomes of the entries, a sentence each: those that come, go, and change what they say."""
+def told(before: TableSnapshot | None, after: Checked) -> list[str]:
+    """What becomes of a table, a sentence each: what its values may be, entries that come, go, and change."""
     known = {} if before is None else {(each.code, each.effective_from): each for each in before.entries}
-    wanted = {(each.code, each.effective_from): each for each in after}
+    wanted = {(each.code, each.effective_from): each for each in after.entries}
     sentences = []
+    declared = None if before is None else before.value_declaration
+    if declared != after.values.stored:
+        sentences.append(f"values: {declared or 'any text'} -> {after.values.stored or 'any text'}")
     for key in sorted({*known, *wanted}):
         old, new = known.get(key), wanted.get(key)
         if old == new:

@@ -57,6 +57,8 @@ def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes client classes at
                     read_timeout=_READ_TIMEOUT_S,
                     max_pool_connections=_CONNECTIONS_MAX,
                     retries={"mode": "standard", "total_max_attempts": _TRIES_MAX},
+                    # URLs for others would else be signed in a way that binds no headers.
+                    signature_version="s3v4" if service == "s3" else None,
                 ),
             )
         return _clients[service]

@@ -117,6 +117,19 @@ def upload(
     put(bucket, key, reader, content_type=content_type, metadata=metadata)
 
 
+def presigned_put(bucket: str, key: str, *, size: int, expires_s: int) -> tuple[str, dict[str, str]]:
+    """A URL by which whoever has it may put this one object for ``expires_s`` seconds, and the headers to send with it.
+
+    Signature and headers bind the length, and that no object of this name waits there. Nothing is asked of S3.
+    """
+    wanted = {"Bucket": bucket, "Key": key, "ContentLength": size, "IfNoneMatch": "*"}
+    with aws.failures_of(f"s3://{bucket}/{key}"):
+        url: str = aws.client("s3").generate_presigned_url(
+            "put_object", Params=wanted, ExpiresIn=expires_s, HttpMethod="PUT"
+        )
+    return url, {"Content-Length": str(size), "If-None-Match": "*"}
+
+
 def copy(from_bucket: str, from_key: str, bucket: str, key: str, *, etag: str | None = None) -> None:
     """Copy inside S3, properties and all; S3 itself refuses sources over 5 GB.
 

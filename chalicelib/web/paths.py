@@ -1,9 +1,11 @@
 """What the parameters of paths mean: rooms share them, so each is described once."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
+#: The greatest number that a column of numbers of rows and versions holds; what is asked beyond is refused by name.
+INTEGER_MAX: Final = 2**31 - 1
 _ID = "01m80ezmgbefm8btvg41ypyz86"
 
 PartnerId = Annotated[
@@ -14,7 +16,13 @@ ProgramId = Annotated[str, Field(description="A program's id.", examples=[f"prg_
 MemberId = Annotated[str, Field(description="A member's id; `GET /v1/members` finds it.", examples=[f"mbr_{_ID}"])]
 AccrualId = Annotated[str, Field(description="The id of a recorded event.", examples=[f"acr_{_ID}"])]
 EntryId = Annotated[str, Field(description="The id of a ledger entry.", examples=[f"trf_{_ID}"])]
+HoldId = Annotated[str, Field(description="A hold's id.", examples=[f"hld_{_ID}"])]
+RedemptionId = Annotated[
+    str, Field(description="A redemption's id; `GET /v1/redemptions` finds it.", examples=[f"rdm_{_ID}"])
+]
+AdjustmentId = Annotated[str, Field(description="An adjustment's id.", examples=[f"adj_{_ID}"])]
 FileId = Annotated[str, Field(description="A file's id; `GET /v1/files` finds it.", examples=[f"fil_{_ID}"])]
+RowNumber = Annotated[int, Field(description="A row of the file; 1 is the first after the header.", examples=[1])]
 LayoutId = Annotated[str, Field(description="The code of a layout's ruleset.", examples=["aurora-air.timesheet"])]
 RulesetId = Annotated[str, Field(description="A ruleset's code.", examples=["aurora-air.accrual"])]
 VersionNumber = Annotated[int, Field(description="The number of a version: 1, 2, 3, …", examples=[1])]
@@ -22,6 +30,14 @@ CaseId = Annotated[str, Field(description="The id of a golden case.", examples=[
 CodeTableCode = Annotated[str, Field(description="A code table's code.", examples=["aurora-air.event-type"])]
 EntryCode = Annotated[
     str, Field(description="The code that the table translates, percent-encoded.", examples=["Regular"])
+]
+PlanHash = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description="The hash of a plan of a configuration: 64 hexadecimal digits, in small letters.",
+        examples=["9f" * 32],
+    ),
 ]
 BacktestId = Annotated[str, Field(description="A back-test's id.", examples=[f"bkt_{_ID}"])]
 DeliveryId = Annotated[str, Field(description="A delivery's id.", examples=[f"dlv_{_ID}"])]

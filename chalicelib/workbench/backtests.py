@@ -16,7 +16,7 @@ from chalicelib.files import register
 from chalicelib.partners import programs
 from chalicelib.partners.programs import Program
 from chalicelib.points.models import accrual_event
-from chalicelib.rules import canonical
+from chalicelib.rules import approvals, canonical, gates
 from chalicelib.rules.models import ruleset
 from chalicelib.rules.versions import LiveVersion
 from chalicelib.storage.ids import new_id, public_id
@@ -74,6 +74,9 @@ class Backtest:
     ruleset_id: bytes
     version_id: bytes
     content_hash: bytes
+    tables_hash: bytes
+    tests_hash: bytes
+    bound_to: bytes | None
     selection: str
     state: State
     reason_code: str | None
@@ -120,14 +123,16 @@ def create(
     file_ids: Sequence[bytes] = (),
     first_day: date | None = None,
     last_day: date | None = None,
+    bound_to: bytes | None = None,
     caller: Caller,
     now: datetime,
 ) -> Backtest:
     """Ask for a back-test of a partner's past events under a version; nothing is run yet.
 
-    Without codes: of the programs that the version's ruleset decides. Raises NotFound for a file or program that the
-    partner does not have; InvalidInput when nothing is selected or the days are in the wrong order; Unprocessable for a
-    version that decides no accruals.
+    Without codes: of the programs that the version's ruleset decides. ``bound_to``: the partner to which who asks is
+    bound, None: to nobody; it says for whom the figures count (``evidence.of``). Raises NotFound for a file or program
+    that the partner does not have; InvalidInput when nothing is selected or the days are in the wrong order, or the
+    version does not compile any more; Unprocessable for a version that decides no accruals.
     """
     selection = _selection(
         db,
@@ -147,6 +152,10 @@ def create(
             "ruleset_id": db.execute(select(ruleset.c.id).where(ruleset.c.code == version.ruleset_code)).scalar_one(),
             "version_id": version.version_id,
             "content_hash": version.content_hash,
+            # What it is run with: code tables are read as known now, whenever it runs.
+            "tables_hash": approvals.tables_hash(db, version),
+            "tests_hash": gates.examine(db, version).tests_hash,
+            "bound_to": bound_to,
             "selection": selection.text(),
             "state": "queued",
             "seq_max": db.execute(select(func.max(accrual_event.c.seq))).scalar() or 0,

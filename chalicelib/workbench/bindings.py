@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
@@ -13,6 +13,13 @@ from chalicelib.files import layouts
 from chalicelib.partners import directory
 from chalicelib.partners.models import partner, program
 from chalicelib.rules.catalogue import Listed
+
+#: What asks rulesets, by kind; the other kinds have nobody yet who asks them.
+_SILENCE: Final = {
+    "accrual": "No program names this ruleset: it decides nothing until one does.",
+    "mapping": "No target names this ruleset: it maps nothing until one does.",
+    "layout": "No manifest names this layout: it reads no file until one does.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,11 @@ def of(db: Connection, asked: Listed, *, partner_id: bytes | None, now: datetime
     found = _layouts(db, asked, now) if asked.kind == "layout" else [*_programs(db, asked), *_targets(db, asked)]
     seen = [binding for binding in found if partner_id in {None, binding.partner_id}]
     return sorted(seen, key=lambda binding: (binding.partner_code, binding.kind, binding.code))
+
+
+def silence(kind: str) -> str:
+    """Why a ruleset of a kind that nothing asks decides nothing, in a sentence."""
+    return _SILENCE.get(kind, f"Nothing in the hub asks rulesets of the kind {kind} yet: it decides nothing.")
 
 
 def _programs(db: Connection, asked: Listed) -> list[Binding]:

@@ -112,7 +112,7 @@ def _account(batch: _Batch, account_id: bytes, pasts: Sequence[Past], rejects: S
             _try_rejected(batch, account, waiting.pop(), scale)
         then_minor = past.points_minor
         if not past.selected:
-            totals.add(account_id, past.event_date, then_minor)
+            totals.add(account_id, past.event_date, then_minor, past.event_type)
             continue
         account.events += 1
         account.then_minor += then_minor
@@ -125,7 +125,7 @@ def _account(batch: _Batch, account_id: bytes, pasts: Sequence[Past], rejects: S
             _refused(batch, account, past, refusal, scale)
             continue
         now_minor = found.points_minor or 0
-        totals.add(account_id, past.event_date, now_minor)
+        totals.add(account_id, past.event_date, now_minor, past.event_type)
         account.now_minor += now_minor
         if now_minor == then_minor:
             changes["unchanged"] += 1
@@ -221,7 +221,7 @@ def _try_rejected(batch: _Batch, account: _Account, row: Rejected, scale: int) -
         batch.tally.program(account.program_id).changes["unchanged"] += 1
         return
     now_minor = found.points_minor or 0
-    batch.bench.totals.add(account.id, day, now_minor)
+    batch.bench.totals.add(account.id, day, now_minor, event["event_type"])
     account.now_minor += now_minor
     account.changed += 1
     batch.tally.program(account.program_id).changes["accepted"] += 1

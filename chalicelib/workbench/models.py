@@ -12,6 +12,9 @@ backtest = table(
     Column("ruleset_id", Id, ForeignKey("ruleset.id"), nullable=False),
     Column("version_id", Id, ForeignKey("ruleset_version.id"), nullable=False),  # the draft
     Column("content_hash", Digest, nullable=False),  # of that version
+    Column("tables_hash", Digest, nullable=False),  # of the code tables that it looks up in, as it read them
+    Column("tests_hash", Digest, nullable=False),  # of the version's cases and the golden ones, and how they ended
+    Column("bound_to", Id),  # the partner to which who asked is bound; None: to nobody
     Column("selection", JsonText, nullable=False),
     Column("state", code(12), nullable=False),  # queued | running | done | failed | cancelled
     Column("reason_code", code(60)),

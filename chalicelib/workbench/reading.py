@@ -140,10 +140,9 @@ def events_of(
         pasts.sort()
     if periods:
         longest = min((span.kind for span in periods), key=lambda kind: aggregates.period_start(kind, date.max))
-        looks_back = any(span.back for span in periods)
 
         def of_request(together: list[Past]) -> list[Past]:
-            if looks_back:
+            if request_order.is_told_by_pairs(db, together, periods):
                 return request_order.of_request(db, together)
             return sorted(together, key=lambda past: _seen(past, longest))
 

@@ -1,8 +1,9 @@
-"""In which order the events of one request were decided, under a rule that looks back: told by the sums they saw.
+"""In which order the events of one request were decided, by rules that sum in several ways: told by what they saw.
 
-Such a rule ties periods together: an event of November sees what October had earned by then, so it says where it stood
-among the events of October. Of two events that saw the sum of one period, the one that saw less came first; where both
-saw the same, the one whose own points are in that sum's period came last.
+A rule that looks back ties periods together: an event of November sees what October had earned by then, so it says
+where it stood among the events of October. A sum of some event types is seen by events that do not count to it. Of two
+events that saw one sum, the one that saw less came first; where both saw the same, the one whose own points are in that
+sum came last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +22,29 @@ from chalicelib.rules.rulesets import LiveVersion
 if TYPE_CHECKING:
     from chalicelib.workbench.reading import Past
 
-_Period: TypeAlias = tuple[str, date]
+#: Kind of period, event types, first day of the period.
+_Sum: TypeAlias = tuple[str, tuple[str, ...], date]
 
 
 class _Saw(NamedTuple):
-    """What each period had earned when the event was decided, and the periods that its own points then changed."""
+    """What each sum was when the event was decided, and the sums that its own points then changed."""
 
-    sums: Mapping[_Period, Decimal]
-    changed: frozenset[_Period]
+    sums: Mapping[_Sum, Decimal]
+    changed: frozenset[_Sum]
+
+
+def is_told_by_pairs(db: Connection, together: Sequence["Past"], spans: Sequence[Span]) -> bool:
+    """Whether a rule of then, or one that sums ``spans``, sees sums of which one does not contain the other."""
+    if any(map(_is_partial, spans)):
+        return True
+    versions = (rulesets.version(db, version_id) for version_id in {past.version_id for past in together})
+    return any(
+        _is_partial(Span.of(declared)) for version in versions for declared in version.compiled.aggregates.values()
+    )
+
+
+def _is_partial(span: Span) -> bool:
+    return bool(span.back or span.event_types)
 
 
 def of_request(db: Connection, together: Sequence["Past"]) -> list["Past"]:
@@ -54,11 +70,15 @@ def _saw(past: "Past", version: LiveVersion) -> _Saw:
     told = Kept.of(past.facts).aggregates if past.facts is not None else {}
     spans = {name: Span.of(declared) for name, declared in version.compiled.aggregates.items()}
     sums = {
-        (span.kind, aggregates.bounds(span, past.event_date)[0]): Decimal(told[name])
+        (span.kind, span.event_types, aggregates.bounds(span, past.event_date)[0]): Decimal(told[name])
         for name, span in spans.items()
         if name in told
     }
-    own = {(span.kind, aggregates.period_start(span.kind, past.event_date)) for span in spans.values()}
+    own = {
+        (span.kind, span.event_types, aggregates.period_start(span.kind, past.event_date))
+        for span in spans.values()
+        if span.counts(past.event_type)
+    }
     return _Saw(sums, frozenset(own if past.points_minor else ()))
 
 
@@ -67,7 +87,7 @@ def _precedes(first: _Saw, second: _Saw) -> bool:
         return False
     shared = first.sums.keys() & second.sums.keys()
     return any(
-        first.sums[period] < second.sums[period]
-        or (first.sums[period] == second.sums[period] and period in second.changed and period not in first.changed)
-        for period in shared
+        first.sums[one] < second.sums[one]
+        or (first.sums[one] == second.sums[one] and one in second.changed and one not in first.changed)
+        for one in shared
     )

@@ -74,13 +74,14 @@ def _sums(
             found[name] = Decimal(kept.aggregates[name])
             continue
         first, last = aggregates.bounds(Span.of(declared), day)
-        earned = db.execute(
-            select(func.coalesce(func.sum(accrual_event.c.points_minor), 0)).where(
-                accrual_event.c.account_id == event.account_id,
-                accrual_event.c.event_date.between(first, last),
-                accrual_event.c.seq < event.seq,
-            )
-        ).scalar_one()
+        query = select(func.coalesce(func.sum(accrual_event.c.points_minor), 0)).where(
+            accrual_event.c.account_id == event.account_id,
+            accrual_event.c.event_date.between(first, last),
+            accrual_event.c.seq < event.seq,
+        )
+        if declared.event_types:
+            query = query.where(accrual_event.c.event_type.in_(declared.event_types))
+        earned = db.execute(query).scalar_one()
         found[name] = Decimal(int(earned)).scaleb(-event.scale)
     return found
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from chalicelib.language import RuleRefused, parse_json
 from cli import bundles, times
 from cli.client import HubClient, segment
 from cli.reporting import AsJson, reporting
+from cli.rules import planning
 from cli.target import chosen
 
 Ruleset = Annotated[str, typer.Argument(help="The code of the ruleset.")]
@@ -48,20 +50,39 @@ def save(
 
 def approve(
     *,
-    ruleset: Ruleset,
-    version: Version,
-    backtest: Annotated[str | None, typer.Option(help="The back-test that you looked at (bkt_…).")] = None,
+    what: Annotated[str, typer.Argument(help="The code of the ruleset, or a saved plan.", metavar="RULESET|PLAN")],
+    version: Annotated[int | None, typer.Option(min=1, help="Of a ruleset: the number of the version.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from", parser=times.day, metavar="DAY", help="The first day from which it may decide; else today."
+        ),
+    ] = None,
+    backtest: Annotated[
+        list[str] | None, typer.Option(help="The back-test that you looked at (bkt_…); repeat it for each partner.")
+    ] = None,
     note: Annotated[str | None, typer.Option(help="Kept with the approval.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Of a plan: do not ask on a terminal.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Stand behind a version that another person wrote: as it is now, with its cases, code tables and back-test.
 
-    When any of these changes, the approval is void.
+    When any of these changes, the approval is void. Of a saved plan (`hub rules plan --out FILE`) the hub shows what it
+    does, and you stand behind exactly that; another person applies it.
     """
     with reporting(as_json=as_json) as report:
-        body = {"backtest_id": backtest, "note": note}
-        done = _post(chosen().client(), f"{_version(ruleset, version)}/approve", body)
-        text = Text(f"{ruleset} version {version} is approved by {done['approved_by']}", style="bold")
+        if Path(what).is_file():
+            if version is not None or since is not None or backtest:
+                raise typer.BadParameter("a plan has no version, no back-test and no first day.")
+            planning.approve(report, Path(what), note=note, yes=yes)
+            return
+        if version is None:
+            raise typer.BadParameter("say which version of the ruleset.", param_hint="--version")
+        body = {"backtest_ids": backtest or [], "effective_from": since, "note": note}
+        done = _post(chosen().client(), f"{_version(what, version)}/approve", body)
+        text = Text(f"{what} version {version} is approved by {done['approved_by']}", style="bold", no_wrap=True)
+        if done.get("effective_from"):
+            text.append(f" to decide from {done['effective_from']} or later")
         text.append(f"  bound to {done['bound_hash'][:12]}…", style="not bold dim")
         report.answer(done, text)
 
@@ -102,6 +123,10 @@ def rollback(
             f"{ruleset} version {done['withdrawn_version']} is withdrawn from {done['effective_from']} on.",
             style="bold",
         )
+        if date.fromisoformat(done["effective_from"]) > datetime.now(UTC).date():
+            text.append(
+                f"\nUntil then it goes on deciding: {done['effective_from']} is still to come.", "not bold yellow"
+            )
         text.append(f"\nDecided by it meanwhile: {done['decided_meanwhile']}; they stay as they are.", "not bold")
         for one in done["newest_decided"]:
             text.append(

@@ -10,6 +10,7 @@ from chalicelib.errors import InvalidInput
 from chalicelib.language import RuleRefused, parse_json
 from chalicelib.rules import canonical
 from cli.bundles import Configuration
+from cli.reporting import NotUsable
 
 _FORMAT = "interline-plan/1"
 
@@ -34,16 +35,20 @@ def write(path: Path, hub: str, plan: Mapping[str, Any], configuration: Configur
 
 
 def read(path: Path) -> SavedPlan:
-    """A saved plan. Raises InvalidInput for any other file."""
+    """A saved plan. Raises NotUsable for any other file."""
     try:
         found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, RuleRefused) as error:
         raise _no_plan(path) from error
     if not isinstance(found, dict) or found.get("format") != _FORMAT:
         raise _no_plan(path)
-    configuration = Configuration(canonical.text(found["documents"]), found["places"])
-    return SavedPlan(found["hub"], found["plan"], configuration)
+    hub, plan, places, documents = (found.get(name) for name in ("hub", "plan", "places", "documents"))
+    if not (isinstance(hub, str) and isinstance(plan, dict) and isinstance(plan.get("plan_hash"), str)):
+        raise _no_plan(path)
+    if not (isinstance(places, dict) and isinstance(documents, dict)):
+        raise _no_plan(path)
+    return SavedPlan(hub, plan, Configuration(canonical.text(documents), places))
 
 
-def _no_plan(path: Path) -> InvalidInput:
-    return InvalidInput(f"{path} is not a plan: `hub rules plan --out {path.name}` writes one.", code="not_a_plan")
+def _no_plan(path: Path) -> NotUsable:
+    return NotUsable(f"{path} is not a plan: `hub rules plan --out {path.name}` writes one.", code="not_a_plan")

@@ -11,7 +11,7 @@ from rich.text import Text
 from chalicelib.errors import Conflict, InterlineError
 from cli import bundles
 from cli.bundles import Configuration
-from cli.client import HubClient
+from cli.client import HubClient, segment
 from cli.reporting import REFUSED, AsJson, Report, reporting
 from cli.rules import plan_file, plan_view
 from cli.target import chosen
@@ -44,7 +44,7 @@ def plan(
         planned = _ask(client, configuration, "plan")
         if out is not None:
             plan_file.write(out, client.url, planned, configuration)
-        shown = plan_view.shown(planned)
+        shown = [*plan_view.shown(planned), *plan_view.awaits_approval(planned, out)]
         if out is not None:
             shown.append(Text(f"Saved. `hub rules apply {out}` does exactly this.", style="dim"))
         report.answer(plan_view.document(planned), *shown)
@@ -66,7 +66,8 @@ def apply(
     saved plan applies the documents that it was made of, whatever the files say by now.
 
     Where rules need approval, changed rules are saved as versions that decide nothing yet, and the next commands are
-    shown.
+    shown; that, too, ends with 0. A plan that changes money otherwise than by a rule is refused (approval_required)
+    until another person has approved it: `hub rules approve PLAN`.
     """
     with reporting(as_json=as_json) as report:
         client = chosen().client()
@@ -91,10 +92,34 @@ def _ask(client: HubClient, configuration: Configuration, what: str, *, plan_has
         raise bundles.located(error, configuration.places) from error
 
 
+def approve(report: Report, file: Path, *, note: str | None, yes: bool) -> None:
+    """Show a saved plan as the hub has it, whatever the file says of it, and stand behind it."""
+    saved = plan_file.read(file)
+    client = chosen().client()
+    _require_same_hub(saved, client)
+    address = f"/v1/config/plans/{segment(saved.plan['plan_hash'])}"
+    kept = client.get(address)
+    if not report.as_json:
+        for one in plan_view.steps(kept):
+            report.console.print(one)
+    if not report.as_json and not yes and sys.stdin.isatty():
+        _ask_first(report, "Approve this?")
+    done = client.post(f"{address}/approve", {"note": note}, idempotency_key=str(uuid.uuid4()))
+    by = next(each["actor"] for each in reversed(done["events"]) if each["event"] == "approved")
+    text = Text(
+        f"\nThe plan {done['plan_hash'][:12]}…, made by {done['planned_by']}, is approved by {by}.", style="bold"
+    )
+    report.answer(done, text.append(" Another person applies it.", style="not bold"))
+
+
 def _confirm(report: Report, planned: Any) -> None:  # noqa: ANN401 - a JSON document
     for one in plan_view.shown(planned):
         report.console.print(one)
-    if not typer.confirm("Apply this?"):
+    _ask_first(report, "Apply this?")
+
+
+def _ask_first(report: Report, question: str) -> None:
+    if not typer.confirm(question):
         report.console.print("Nothing was changed.")
         raise typer.Exit(REFUSED)
 

@@ -101,6 +101,7 @@ def _code_table(client: HubClient, table: Mapping[str, Any], partners: Mapping[s
         "partner": None if table["partner_id"] is None else partners[table["partner_id"]],
         "owner": table["owner"],
         "why": _WHY,
+        **({} if table["value"] is None else {"value": table["value"]}),
         "entries": entries,
     }
 

@@ -28,6 +28,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("credits_pending", tables.Big, nullable=False),
         sa.Column("credits_posted", tables.Big, nullable=False),
         sa.Column("entry_no", tables.Big, nullable=False),
+        sa.Column("hold_changes", tables.Big, nullable=False),
+        sa.Column("overdrawn_minor", tables.Big, nullable=False),
+        sa.Column("unearned_minor", tables.Big, nullable=False),
         sa.Column("created_at", tables.Microseconds(), nullable=False),
         sa.Column("changed_at", tables.Microseconds(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
@@ -76,14 +79,49 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     )
     with op.batch_alter_table("accrual_event", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_accrual_event_account_id_event_date_points_minor"),
-            ["account_id", "event_date", "points_minor"],
+            batch_op.f("ix_accrual_event_account_id_event_date_event_type_points_minor"),
+            ["account_id", "event_date", "event_type", "points_minor"],
             unique=False,
         )
         batch_op.create_index(batch_op.f("ix_accrual_event_partner_id_seq"), ["partner_id", "seq"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_accrual_event_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
         )
+
+    op.create_table(
+        "adjustment",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("reference", sa.String(length=100), nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("reason_code", sa.String(length=40), nullable=False),
+        sa.Column("comment", sa.String(length=500), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("transfer_id", tables.Id, nullable=True),
+        sa.Column("author", sa.String(length=60), nullable=False),
+        sa.Column("decided_by", sa.String(length=60), nullable=True),
+        sa.Column("decision_comment", sa.String(length=500), nullable=True),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("decided_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_adjustment")),
+        sa.UniqueConstraint("id", name=op.f("uq_adjustment_id")),
+        sa.UniqueConstraint("partner_id", "reference", name=op.f("uq_adjustment_partner_id_reference")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("adjustment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_adjustment_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_adjustment_state_partner_id"), ["state", "partner_id"], unique=False)
 
     op.create_table(
         "audit_event",
@@ -182,11 +220,26 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("code", sa.String(length=100), nullable=False),
         sa.Column("partner_id", tables.Id, nullable=True),
         sa.Column("owner", sa.String(length=100), nullable=False),
+        sa.Column("value_declaration", tables.JsonText, nullable=True),
         sa.Column("content_hash", tables.Digest, nullable=False),
         sa.Column("created_at", tables.Microseconds(), nullable=False),
         sa.Column("changed_at", tables.Microseconds(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_code_table")),
         sa.UniqueConstraint("code", name=op.f("uq_code_table_code")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "configuration_plan",
+        sa.Column("plan_hash", tables.Digest, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=True),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("planned_by", sa.String(length=60), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("plan_hash", name=op.f("pk_configuration_plan")),
         info={"tenant": False},
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -275,6 +328,37 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "file_alert",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("layout_name", sa.String(length=64), nullable=False),
+        sa.Column("due_at", tables.Microseconds(), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("file_id", tables.Id, nullable=True),
+        sa.Column("detail", sa.String(length=500), nullable=False),
+        sa.Column("raised_at", tables.Microseconds(), nullable=False),
+        sa.Column("resolved_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_file_alert")),
+        sa.UniqueConstraint(
+            "partner_id", "layout_name", "due_at", "kind", name=op.f("uq_file_alert_partner_id_layout_name_due_at_kind")
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("file_alert", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_file_alert_partner_id_resolved_at_raised_at"),
+            ["partner_id", "resolved_at", "raised_at"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_file_alert_resolved_at_raised_at"), ["resolved_at", "raised_at"], unique=False
+        )
+
+    op.create_table(
         "file_row",
         sa.Column("file_id", tables.Id, nullable=False),
         sa.Column("row_no", sa.Integer(), autoincrement=False, nullable=False),
@@ -290,6 +374,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("control_minor", tables.Big, nullable=False),
         sa.Column("control_readable", sa.Boolean(), nullable=False),
         sa.Column("raw", tables.Blob, nullable=True),
+        sa.Column("fixes", sa.Integer(), nullable=False),
+        sa.Column("fixes_tried", sa.Integer(), nullable=False),
+        sa.Column("control_fixed_minor", tables.Big, nullable=True),
         sa.Column("rule_version_id", tables.Id, nullable=True),
         sa.Column("unmapped_table", sa.String(length=100), nullable=True),
         sa.Column("unmapped_code", sa.String(length=100), nullable=True),
@@ -317,6 +404,34 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         )
 
     op.create_table(
+        "file_row_fix",
+        sa.Column("file_id", tables.Id, nullable=False),
+        sa.Column("row_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("fix_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("source", sa.String(length=8), nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("source_row_no", sa.Integer(), nullable=True),
+        sa.Column("cells", tables.Blob, nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("fixed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("file_id", "row_no", "fix_no", name=op.f("pk_file_row_fix")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("file_row_fix", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_file_row_fix_source_file_id_source_row_no"),
+            ["source_file_id", "source_row_no"],
+            unique=False,
+        )
+
+    op.create_table(
         "heartbeat",
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("at", tables.Microseconds(), nullable=False),
@@ -332,14 +447,23 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         "hold",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
         sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("reference", sa.String(length=100), nullable=False),
+        sa.Column("order_no", sa.String(length=100), nullable=True),
         sa.Column("amount_minor", tables.Big, nullable=False),
         sa.Column("captured_minor", tables.Big, nullable=False),
         sa.Column("released_minor", tables.Big, nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("ttl_s", sa.Integer(), nullable=True),
         sa.Column("expires_at", tables.Microseconds(), nullable=True),
+        sa.Column("sweep_at", tables.Microseconds(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("created_at", tables.Microseconds(), nullable=False),
         sa.Column("changed_at", tables.Microseconds(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
+        sa.UniqueConstraint("program_id", "reference", name=op.f("uq_hold_program_id_reference")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -348,6 +472,25 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     )
     with op.batch_alter_table("hold", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_hold_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_hold_sweep_at"), ["sweep_at"], unique=False)
+
+    op.create_table(
+        "hold_lot",
+        sa.Column("hold_id", tables.Id, nullable=False),
+        sa.Column("lot_id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("captured_minor", tables.Big, nullable=False),
+        sa.Column("released_minor", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("hold_id", "lot_id", name=op.f("pk_hold_lot")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("hold_lot", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_hold_lot_lot_id"), ["lot_id"], unique=False)
 
     op.create_table(
         "idempotency_record",
@@ -452,6 +595,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("expires_on", tables.Day, nullable=False),
         sa.Column("amount_minor", tables.Big, nullable=False),
         sa.Column("remaining_minor", tables.Big, nullable=False),
+        sa.Column("held_minor", tables.Big, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lot")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
@@ -577,6 +721,125 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "redemption",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("within_id", tables.Id, nullable=False),
+        sa.Column("reference", sa.String(length=100), nullable=False),
+        sa.Column("hold_id", tables.Id, nullable=True),
+        sa.Column("order_no", sa.String(length=100), nullable=True),
+        sa.Column("transfer_id", tables.Id, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("redeemed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_redemption")),
+        sa.UniqueConstraint("id", name=op.f("uq_redemption_id")),
+        sa.UniqueConstraint("transfer_id", name=op.f("uq_redemption_transfer_id")),
+        sa.UniqueConstraint("within_id", "reference", name=op.f("uq_redemption_within_id_reference")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("redemption", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_redemption_account_id_seq"), ["account_id", "seq"], unique=False)
+        batch_op.create_index(batch_op.f("ix_redemption_partner_id_order_no"), ["partner_id", "order_no"], unique=False)
+        batch_op.create_index(batch_op.f("ix_redemption_partner_id_seq"), ["partner_id", "seq"], unique=False)
+
+    op.create_table(
+        "redemption_line",
+        sa.Column("redemption_id", tables.Id, nullable=False),
+        sa.Column("line_no", sa.Integer(), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("line", sa.String(length=40), nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("refunded_minor", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("redemption_id", "line_no", name=op.f("pk_redemption_line")),
+        sa.UniqueConstraint("redemption_id", "line", name=op.f("uq_redemption_line_redemption_id_line")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "refund",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("redemption_id", tables.Id, nullable=False),
+        sa.Column("reference", sa.String(length=100), nullable=False),
+        sa.Column("transfer_id", tables.Id, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=True),
+        sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("refunded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refund")),
+        sa.UniqueConstraint("redemption_id", "reference", name=op.f("uq_refund_redemption_id_reference")),
+        sa.UniqueConstraint("transfer_id", name=op.f("uq_refund_transfer_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "refund_line",
+        sa.Column("refund_id", tables.Id, nullable=False),
+        sa.Column("redemption_id", tables.Id, nullable=False),
+        sa.Column("line_no", sa.Integer(), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("refund_id", "redemption_id", "line_no", name=op.f("pk_refund_line")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("refund_line", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_refund_line_redemption_id_line_no"), ["redemption_id", "line_no"], unique=False
+        )
+
+    op.create_table(
+        "reversal",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("accrual_event_id", tables.Id, nullable=False),
+        sa.Column("transfer_id", tables.Id, nullable=True),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("recovered_minor", tables.Big, nullable=False),
+        sa.Column("overdrawn_minor", tables.Big, nullable=False),
+        sa.Column("lost_minor", tables.Big, nullable=False),
+        sa.Column("expired_minor", tables.Big, nullable=False),
+        sa.Column("policy", sa.String(length=12), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("reversed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reversal")),
+        sa.UniqueConstraint("accrual_event_id", name=op.f("uq_reversal_accrual_event_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("reversal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reversal_account_id"), ["account_id"], unique=False)
+
+    op.create_table(
         "ruleset",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("code", sa.String(length=100), nullable=False),
@@ -633,6 +896,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("program_id", tables.Id, nullable=False),
         sa.Column("account_id", tables.Id, nullable=False),
         sa.Column("entry_no", tables.Big, nullable=False),
+        sa.Column("version", tables.Big, nullable=False),
         sa.Column("debit_account_id", tables.Id, nullable=False),
         sa.Column("credit_account_id", tables.Id, nullable=False),
         sa.Column("amount_minor", tables.Big, nullable=False),
@@ -678,6 +942,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("scopes", tables.JsonText, nullable=False),
         sa.Column("created_at", tables.Microseconds(), nullable=False),
         sa.Column("created_by", sa.String(length=40), nullable=False),
+        sa.Column("holders", tables.JsonText, nullable=False),
         sa.Column("expires_at", tables.Microseconds(), nullable=True),
         sa.Column("revoked_at", tables.Microseconds(), nullable=True),
         sa.Column("replaced_by", tables.Id, nullable=True),
@@ -734,6 +999,30 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         )
 
     op.create_table(
+        "configuration_plan_event",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("plan_hash", tables.Digest, nullable=False),
+        sa.Column("event", sa.String(length=10), nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("key_id", tables.Id, nullable=True),
+        sa.Column("note", sa.String(length=500), nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["plan_hash"], ["configuration_plan.plan_hash"], name=op.f("fk_configuration_plan_event_plan_hash")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_configuration_plan_event")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("configuration_plan_event", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_configuration_plan_event_plan_hash_created_at"), ["plan_hash", "created_at"], unique=False
+        )
+
+    op.create_table(
         "member",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("partner_id", tables.Id, nullable=False),
@@ -782,6 +1071,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("ruleset_code", sa.String(length=100), nullable=False),
         sa.Column("effective_from", tables.Day, nullable=False),
         sa.Column("lots", tables.JsonText, nullable=False),
+        sa.Column("corrections", tables.JsonText, nullable=True),
         sa.Column("enrolment", tables.JsonText, nullable=True),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("created_at", tables.Microseconds(), nullable=False),
@@ -843,6 +1133,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("ruleset_id", tables.Id, nullable=False),
         sa.Column("version_id", tables.Id, nullable=False),
         sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("tables_hash", tables.Digest, nullable=False),
+        sa.Column("tests_hash", tables.Digest, nullable=False),
+        sa.Column("bound_to", tables.Id, nullable=True),
         sa.Column("selection", tables.JsonText, nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("reason_code", sa.String(length=60), nullable=True),
@@ -925,6 +1218,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("activated_by", sa.String(length=60), nullable=False),
         sa.Column("approved_by", sa.String(length=60), nullable=True),
         sa.Column("withdraws_id", tables.Id, nullable=True),
+        sa.Column("by_file", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["ruleset_id"], ["ruleset.id"], name=op.f("fk_ruleset_activation_ruleset_id")),
         sa.ForeignKeyConstraint(["version_id"], ["ruleset_version.id"], name=op.f("fk_ruleset_activation_version_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset_activation")),
@@ -950,6 +1244,8 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("result_hash", tables.Digest, nullable=True),
         sa.Column("bound_hash", tables.Digest, nullable=False),
         sa.Column("backtest_id", tables.Id, nullable=True),
+        sa.Column("backtest_ids", tables.JsonText, nullable=False),
+        sa.Column("effective_from", tables.Day, nullable=False),
         sa.Column("approved_by", sa.String(length=60), nullable=False),
         sa.Column("note", sa.String(length=500), nullable=True),
         sa.Column("created_at", tables.Microseconds(), nullable=False),
@@ -976,6 +1272,7 @@ def downgrade() -> None:
     op.drop_table("ruleset_case")
     op.drop_table("program")
     op.drop_table("member")
+    op.drop_table("configuration_plan_event")
     op.drop_table("code_table_entry")
     op.drop_table("code_table_change")
     op.drop_table("api_key")
@@ -983,6 +1280,11 @@ def downgrade() -> None:
     op.drop_table("transfer")
     op.drop_table("target")
     op.drop_table("ruleset")
+    op.drop_table("reversal")
+    op.drop_table("refund_line")
+    op.drop_table("refund")
+    op.drop_table("redemption_line")
+    op.drop_table("redemption")
     op.drop_table("partner_block")
     op.drop_table("partner")
     op.drop_table("member_identity")
@@ -991,15 +1293,20 @@ def downgrade() -> None:
     op.drop_table("lot")
     op.drop_table("inbound_file")
     op.drop_table("idempotency_record")
+    op.drop_table("hold_lot")
     op.drop_table("hold")
     op.drop_table("heartbeat")
+    op.drop_table("file_row_fix")
     op.drop_table("file_row")
+    op.drop_table("file_alert")
     op.drop_table("delivery_attempt")
     op.drop_table("delivery")
+    op.drop_table("configuration_plan")
     op.drop_table("code_table")
     op.drop_table("backtest_row")
     op.drop_table("backtest_record")
     op.drop_table("backtest_member")
     op.drop_table("audit_event")
+    op.drop_table("adjustment")
     op.drop_table("accrual_event")
     op.drop_table("account")

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.access.scopes import Role
+from chalicelib.access.scopes import Role, Scope
 from chalicelib.settings import settings
 from chalicelib.storage import aws as clients
 from chalicelib.storage.ids import public_id
@@ -227,3 +227,19 @@ class TestAnotherPartner:
         assert (unnamed.status, unnamed.code) == (422, "partner_missing")
         done = api.get(f"/v1/backtests/{named.json['id']}", key=key).json
         assert json.dumps(done["units"][0]["points_now"]) == '"81.00"'
+
+
+class TestAKeyThatMayNotReadRecords:
+    def test_sees_no_figures_of_members(self, api, key, database, earning, run):
+        asked = start(api, key, earning, saved(database, earning)).json
+        run()
+        with database.write() as db:
+            blind = make_user_key(db, Role.APPROVER, scopes={Scope.RULES_READ, Scope.RULES_APPROVE})[1]
+
+        for path in ("", "/members", "/records"):
+            refused = api.get(f"/v1/backtests/{asked['id']}{path}", key=blind)
+            assert (refused.status, refused.code) == (403, "scope_missing")
+            assert "accruals:read" in refused.text
+        csv_refused = api.get(f"/v1/backtests/{asked['id']}/members", key=blind, params={"format": "csv"})
+        assert csv_refused.code == "scope_missing"
+        assert [each["id"] for each in api.get("/v1/backtests", key=blind).json["items"]] == [asked["id"]]

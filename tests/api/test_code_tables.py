@@ -170,7 +170,24 @@ class TestPut:
 
     @pytest.mark.usefixtures("acme")
     def test_a_code_has_a_bound(self, api, admin):
-        assert api.put(f"{TABLE}/entries/{'G' * 101}", {"value": "1"}, key=admin).code == "code_length"
+        refused = api.put(f"{TABLE}/entries/{'G' * 101}", {"value": "1"}, key=admin)
+
+        assert refused.code == "code_length"
+        assert refused.json["detail"] == "A code has 1 to 100 characters, this one 101."
+
+    def test_a_value_is_what_the_table_declares(self, api, database, acme, admin):
+        declared = {"type": "decimal", "scale": 4, "min": "0.5", "max": "2"}
+        rates = table_document("acme.rate", {"USD": "0.8547"}, value=declared)
+        with database.write() as db:
+            code_table(db, acme.id, rates)
+
+        refused = api.put("/v1/code-tables/acme.rate/entries/CHF", {"value": "8.621"}, key=admin)
+
+        assert (refused.status, refused.code) == (422, "bad_value")
+        assert refused.json["detail"] == 'The table declares its values: expected at most 2, found "8.621".'
+        assert api.put("/v1/code-tables/acme.rate/entries/CHF", {"value": "0.8621"}, key=admin).status == 201
+        listed = {each["code"]: each["value"] for each in api.get("/v1/code-tables", key=admin).json["items"]}
+        assert (listed["acme.rate"], listed["acme.grade"]) == (declared, None)
 
     def test_a_bound_user_changes_own_tables_only(self, api, own_admin):
         own = api.put(f"{TABLE}/entries/G9", {"value": "1"}, key=own_admin)
@@ -202,6 +219,7 @@ def graded_rule(code: str) -> dict:
     return rule
 
 
+@pytest.mark.usefixtures("data_key")
 class TestWhatFollows:
     @pytest.fixture
     def earning(self, database):
@@ -238,6 +256,21 @@ class TestWhatFollows:
         settings.cache_clear()
 
     @pytest.mark.usefixtures("approval_required")
+    def test_one_person_alone_does_not_change_what_points_are_decided_by(self, api, database, earning, admin):
+        path = "/v1/code-tables/shared/entries/HOUR"
+        with database.write() as db:
+            code_table(db, None, table_document("free", partner=None))
+
+        refused = api.put(path, {"value": "30"}, key=admin)
+
+        assert (refused.status, refused.code) == (403, "approval_required")
+        assert refused.json["detail"].startswith(f"shared decides points of {earning.version.ruleset_code}: ")
+        assert "`hub rules plan --out`, `hub rules approve`, `hub rules apply`" in refused.json["detail"]
+        assert api.get("/v1/code-tables/shared", key=admin).json["items"][0]["value"] == "1.5"
+        assert api.put(path, {"value": "1.5"}, key=admin).json["changed"] is False
+        assert api.put("/v1/code-tables/free/entries/G1", {"value": "30"}, key=admin).status == 200
+
+    @pytest.mark.usefixtures("approval_required")
     def test_an_approval_that_saw_the_table_is_void(self, api, database, earning, admin):
         with database.write() as db:
             second = make_user_key(db, Role.APPROVER)[1]
@@ -247,7 +280,8 @@ class TestWhatFollows:
         approved = api.post(f"{version}/approve", {}, key=second)
         assert (approved.status, approved.json["valid"]) == (200, True)
 
-        api.put("/v1/code-tables/shared/entries/OTHER", {"value": "3"}, key=admin)
+        with database.write() as db:
+            code_table(db, None, table_document("shared", {"HOUR": "1.5", "OTHER": "3"}, partner=None))
         promoted = api.post(f"{version}/promote", {"effective_from": "2027-01-01"}, key=admin)
 
         assert (promoted.status, promoted.code) == (403, "approval_void")

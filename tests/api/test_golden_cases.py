@@ -79,6 +79,15 @@ class TestACaseOfARecord:
             "expect": {"points": "15.00"},
         }
 
+    def test_does_not_lead_to_the_person_without_the_right_to_read_members(self, api, admin, path, accrual, database):
+        assert api.put(f"{path}/cases/november", {"from_accrual": accrual}, key=admin).status == 201
+        with database.write() as db:
+            blind = make_user_key(db, scopes={Scope.RULES_READ})[1]
+
+        [shown] = api.get(f"{path}/cases", key=blind).json["cases"]
+
+        assert (shown["accrual_id"], shown["case"]["expect"]) == (None, {"points": "15.00"})
+
     def test_is_made_of_the_record_alone(self, api, admin, path, accrual):
         refused = api.put(f"{path}/cases/x", {"from_accrual": accrual, "expect": {"points": "1"}}, key=admin)
 

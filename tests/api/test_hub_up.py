@@ -96,7 +96,7 @@ class TestHubUp:
 
         hub.kill_hub_up()
 
-        assert eventually_gone(before, within_s=8)
+        assert eventually_gone(before, within_s=20)
 
     def test_starts_a_killed_process_again(self, hub: Hub):
         hub.start("--empty")

@@ -69,7 +69,7 @@ class TestBalance:
 
     def test_of_a_past_day_is_of_what_was_posted_and_knows_no_holds(self, api, database, key, member, now, earning):
         with database.write() as db:
-            db.execute(update(account).where(account.c.id == earning.account_id).values(debits_pending=700))
+            points.hold(db, earning, 700)
         then = api.get(f"{member}/balance", key=key, params={"as_of": str(now.date())})
         current = api.get(f"{member}/balance", key=key)
 

@@ -75,8 +75,10 @@ def live(api, keys, earning) -> int:
     return api.get(f"/v1/rulesets/{earning.version.ruleset_code}", key=keys["author"]).json["live"]["version"]
 
 
-def approve(api, keys, earning, who: str = "approver"):
-    return api.post(f"/v1/rulesets/{earning.version.ruleset_code}/versions/2/approve", {}, key=keys[who])
+def approve(api, keys, earning, who: str = "approver", seen=None):
+    """Approve version 2 from the first day of the program on, having seen a back-test where there is one."""
+    body = {"backtest_id": seen and seen.public_id, "effective_from": "2026-01-01"}
+    return api.post(f"/v1/rulesets/{earning.version.ruleset_code}/versions/2/approve", body, key=keys[who])
 
 
 @pytest.mark.usefixtures("approval_required")
@@ -92,8 +94,7 @@ class TestABundle:
         with database.write() as db:
             earn(db, earning)
         apply(api, keys, earning)
-        backtested(database, earning)
-        assert approve(api, keys, earning).status == 200
+        assert approve(api, keys, earning, seen=backtested(database, earning)).status == 200
 
         assert (apply(api, keys, earning), live(api, keys, earning)) == ("change", 2)
 
@@ -101,8 +102,7 @@ class TestABundle:
         with database.write() as db:
             earn(db, earning)
         apply(api, keys, earning)
-        backtested(database, earning)
-        approve(api, keys, earning)
+        assert approve(api, keys, earning, seen=backtested(database, earning)).status == 200
         with database.write() as db:
             earn(db, earning, 3)
         backtested(database, earning)

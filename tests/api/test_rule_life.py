@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from chalicelib.access.models import audit_event
-from chalicelib.access.scopes import Role
+from chalicelib.access.scopes import Role, Scope
 from chalicelib.settings import settings
 from tests.factories import backtests
 from tests.factories.access import make_user, make_user_key
@@ -98,7 +98,8 @@ class TestTheWholeLife:
         with database.read() as db:
             draft = backtests.rulesets.by_number(db, earning.version.ruleset_code, 2)
         done = backtests.run(database, earning.partner.id, draft)
-        approved = api.post(f"{path}/versions/2/approve", {"backtest_id": done.public_id, "note": "seen"}, **approver)
+        seen = {"backtest_id": done.public_id, "effective_from": "2026-11-01", "note": "seen"}
+        approved = api.post(f"{path}/versions/2/approve", seen, **approver)
         assert (approved.status, approved.json["valid"]) == (200, True)
         assert approved.json["result_hash"] == done.result_hash.hex()
         assert api.get(f"{path}/versions/2/approval", **author).json["promotable"] is True
@@ -141,8 +142,8 @@ class TestTheWholeLife:
         save(api, keys, path, earning)
         with database.read() as db:
             draft = backtests.rulesets.by_number(db, earning.version.ruleset_code, 2)
-        backtests.run(database, earning.partner.id, draft)
-        assert api.post(f"{path}/versions/2/approve", {}, key=keys["approver"]).status == 200
+        seen = {"backtest_id": backtests.run(database, earning.partner.id, draft).public_id}
+        assert api.post(f"{path}/versions/2/approve", seen, key=keys["approver"]).status == 200
         with database.write() as db:
             earn(db, earning, 3)
         backtests.run(database, earning.partner.id, draft)
@@ -291,3 +292,62 @@ class TestPromotion:
         refused = api.post(f"{path}/versions/2/approve", {}, key=second)
 
         assert (refused.status, refused.code) == (403, "own_approval")
+
+
+class TestWhatIsTold:
+    def test_of_a_rule_that_nothing_asks(self, api, keys, earning):
+        unused = f"{earning.partner.code}.unused"
+        api.post(f"/v1/rulesets/{unused}/versions", {"document": accrual_document(unused)}, key=keys["author"])
+        done = api.post(
+            f"/v1/rulesets/{unused}/versions/1/promote", {"effective_from": "2026-12-01"}, key=keys["author"]
+        ).json
+
+        assert (done["changed"], done["asked_by"]) == (True, [])
+        assert done["notice"] == "No program names this ruleset: it decides nothing until one does."
+
+    def test_of_a_rule_that_a_program_asks(self, api, keys, path, earning):
+        save(api, keys, path, earning)
+        done = api.post(f"{path}/versions/2/promote", {"effective_from": "2026-12-01"}, key=keys["author"]).json
+
+        assert [(each["kind"], each["code"]) for each in done["asked_by"]] == [("program", "uniform")]
+        assert done["notice"] is None
+
+    def test_of_a_rollback_to_who_may_not_read_records_is_how_many(self, api, keys, path, earning, database):
+        save(api, keys, path, earning)
+        body = {"effective_from": "2026-11-01"}
+        assert api.post(f"{path}/versions/2/promote", body, key=keys["author"]).status == 200
+        with database.write() as db:
+            earn(db, earning)
+            blind = make_user_key(db, scopes={Scope.RULES_READ, Scope.RULES_WRITE})[1]
+
+        done = api.post(f"{path}/rollback", body | {"reason": "a test"}, key=blind).json
+
+        assert (done["decided_meanwhile"], done["newest_decided"]) == (1, [])
+
+    @pytest.mark.usefixtures("approval_required")
+    def test_of_a_version_is_promotable_only_when_it_could_be_promoted(self, api, keys, database, quiet):
+        path = f"/v1/rulesets/{quiet.version.ruleset_code}"
+        save(api, keys, path, quiet)
+        assert api.post(f"{path}/versions/2/approve", {}, key=keys["approver"]).status == 200
+        assert api.get(f"{path}/versions/2/approval", key=keys["author"]).json["promotable"] is True
+        with database.write() as db:
+            earn(db, quiet)
+
+        told = api.get(f"{path}/versions/2/approval", key=keys["author"]).json
+
+        assert (told["promotable"], told["approval"]["valid"]) == (False, True)
+        assert [(fault["pointer"], fault["code"]) for fault in told["shut"]] == [("/backtest", "backtest_missing")]
+
+
+class TestNumbers:
+    @pytest.mark.parametrize("number", [2**31, 2**63, 10**30])
+    def test_beyond_what_is_counted_are_refused(self, api, keys, path, number):
+        author = {"key": keys["author"]}
+        row = {"from_file": "fil_01m80ezmgbefm8btvg41ypyz86", "from_row": number}
+        record = {"file_id": "fil_01m80ezmgbefm8btvg41ypyz86", "row_no": number}
+
+        assert api.put(f"{path}/cases/one", row, **author).code == "body_invalid"
+        assert api.post(f"{path}/versions/1/simulate", record, **author).code == "body_invalid"
+        for name in ("from_version", "to_version"):
+            assert api.get(f"{path}/diff", params={name: number}, **author).code == "query_malformed"
+        assert api.get(f"{path}/versions/{number}", **author).status == 404

@@ -22,6 +22,7 @@ ALLOWANCE = "/v1/rulesets/harbor-hotels.accrual/versions/1"
 RECORD = {
     "event_type": "ALLOWANCE",
     "quantity": "1",
+    "unit": "POINT",
     "hire_date": "2020-03-01",
     "grade": "E3",
     "fte_pct": "62.5",
@@ -239,7 +240,8 @@ class TestSimulate:
     def test_takes_the_declared_aggregates(self, api, admin, database):
         with database.write() as db:
             live_ruleset(db, ACME, document("rulesets/aurora-air.accrual"))
-        record = {"event_type": "HOURS", "quantity": "100", "hire_date": "2024-10-01", "term_date": None}
+        record = {"event_type": "HOURS", "quantity": "100", "unit": "HOUR"}
+        record |= {"hire_date": "2024-10-01", "term_date": None}
         body = {"as_of": "2026-10-31", "record": record, "aggregates": {"points_this_month": "390.00"}}
 
         path = "/v1/rulesets/aurora-air.accrual/versions/1/simulate"

@@ -6,18 +6,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import boto3
 import pytest
 
 from chalicelib.deliveries import wake
+from chalicelib.files import uploading
 from chalicelib.settings import settings
 from chalicelib.storage import aws, encryption, objects, queues, secrets
 from chalicelib.storage.engine import Database
 from local import stand_in
+from local.environment import CREDENTIALS
 from local.home import Home
 from local.provision import provision, seed
 from tests.factories.files import HOURS_HEADER, Hub, hours, make_hub, received
+from tests.factories.partners import CALLER
 
 #: Whole hubs take turns: two at once would be too much for a small machine.
 pytestmark = pytest.mark.xdist_group("hub")
@@ -137,4 +145,59 @@ class TestClients:
         assert "-" in file.etag, "the client sent the file in one piece"
         assert (file.state, file.rows_total) == ("processed", 200)
         assert (file.rows_accepted, file.size_bytes) == (200, path.stat().st_size)
+        assert hub.keys("hub-in") == []
+
+
+class TestSignedUpload:
+    """By the URL alone: whoever has it needs no credentials. The stand-in checks its signature."""
+
+    @pytest.fixture(autouse=True)
+    def _as_the_local_hub(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG002 - after it
+        for name, value in CREDENTIALS.items():
+            monkeypatch.setenv(name, value)
+        # The default session has kept the credentials of other tests.
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        forget()
+        yield
+        forget()
+
+    def permitted(self, hub: Hub, data: bytes) -> uploading.Upload:
+        now = datetime.now(UTC)
+        with hub.database.write() as db:
+            return uploading.permit(
+                db, hub.partner, "hours", "by url (ü).csv", size_bytes=len(data), caller=CALLER, now=now
+            )
+
+    def send(self, found: uploading.Upload, data: bytes) -> int:
+        url = urlsplit(found.url)
+        connection = HTTPConnection(url.netloc, timeout=_PATIENCE_S)
+        connection.request("PUT", f"{url.path}?{url.query}", body=data, headers=found.headers)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def test_a_file_goes_all_the_way(self, hub: Hub):
+        data = hours("a,E1,2026-11-02,8", "b,E2,2026-11-02,7.5").encode()
+        found = self.permitted(hub, data)
+
+        assert self.send(found, data) == 200
+        work_until_answered(hub, "by url (ü).csv")
+
+        file = hub.file("by url (ü).csv")
+        assert (file.state, file.rows_accepted, file.object_key) == ("processed", 2, found.object_key)
+
+    def test_does_not_replace_a_file_that_waits(self, hub: Hub):
+        data = hours("a,E1,2026-11-02,8").encode()
+        found = self.permitted(hub, data)
+
+        assert [self.send(found, data), self.send(found, data)] == [200, 412]
+
+    def test_takes_no_other_key_and_no_other_size(self, hub: Hub):
+        data = hours("a,E1,2026-11-02,8").encode()
+        found = self.permitted(hub, data)
+
+        other_key = replace(found, url=found.url.replace("acme/hours", "globex/hours"))
+        other_size = replace(found, headers={**found.headers, "Content-Length": str(len(data) + 1)})
+
+        assert [self.send(other_key, data), self.send(other_size, data + b"x")] == [403, 403]
         assert hub.keys("hub-in") == []

@@ -4,25 +4,28 @@ A new endpoint whose path parameter, body, or reference in a body or filter is n
 tests: nobody forgets to say what another partner must not reach.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from chalicelib.access.keys import ApiKey
 from chalicelib.access.scopes import Role
 from chalicelib.access.users import User
 from chalicelib.deliveries.models import delivery
-from chalicelib.files import arrivals
+from chalicelib.files import arrivals, expecting, intake, register
 from chalicelib.files.register import InboundFile
 from chalicelib.language import parse_json
 from chalicelib.partners import configuring
 from chalicelib.partners.account_ids import account_id
+from chalicelib.partners.models import partner as partner_table
+from chalicelib.partners.plans import ACTIONS
 from chalicelib.points.models import transfer
-from chalicelib.rules import canonical, golden
+from chalicelib.rules import canonical, golden, plan_approvals
 from chalicelib.settings import settings
 from chalicelib.storage import engine, objects
 from chalicelib.storage.engine import Database
@@ -33,10 +36,10 @@ from tests.factories import backtests
 from tests.factories.access import make_partner_key, make_user, make_user_key
 from tests.factories.deliveries import make_target as make_outside
 from tests.factories.deliveries import mapping_document
-from tests.factories.files import hours, hours_layout
+from tests.factories.files import hours, hours_layout, notification
 from tests.factories.gateway import Api
 from tests.factories.partners import NOW
-from tests.factories.points import Earning, earn, make_earning
+from tests.factories.points import Earning, adjust, earn, hold, make_earning, redeem
 from tests.factories.rules import AUTHOR, accrual_document, code_table, live_ruleset, table_document
 
 
@@ -54,6 +57,14 @@ class Side:
     entry: bytes
     delivery: bytes
     backtest: Backtest
+    hold: bytes
+    redemption: bytes
+    adjustment: bytes
+
+    @property
+    def plan_hash(self) -> bytes:
+        """Of a plan that waits for approval."""
+        return canonical.digest(self.code)
 
     @property
     def code(self) -> str:
@@ -71,6 +82,9 @@ class Side:
             "member_id": public_id("mbr", earning.member.id),
             "accrual_id": public_id("acr", self.accrual),
             "entry_id": public_id("trf", self.entry),
+            "hold_id": public_id("hld", self.hold),
+            "redemption_id": public_id("rdm", self.redemption),
+            "adjustment_id": public_id("adj", self.adjustment),
             "account_id": public_id("acc", account_id(earning.program.id, "member", earning.member.id)),
             "file_id": self.file.public_id,
             "object_key": self.file.object_key,
@@ -81,6 +95,7 @@ class Side:
             "ruleset_version": public_id("rsv", earning.version.version_id),
             "case_id": f"{self.code}-case",
             "backtest_id": self.backtest.public_id,
+            "plan_hash": self.plan_hash.hex(),
             "layout_id": f"{self.code}.hours",
             "subject": public_id("usr", self.user.id),
             "target": f"{self.code}-store",
@@ -127,31 +142,63 @@ def _for_several_programs(mapping: dict[str, Any]) -> dict[str, Any]:
 
 def _side(database: Database) -> Side:
     with database.write() as db:
-        earning = make_earning(db)
+        earning = make_earning(db, lots={"expires": {"days": 10}})
         partner = earning.partner
         layout = hours_layout() | {"id": f"{partner.code}.hours", "partner": partner.code}
         live_ruleset(db, partner.id, layout)
         code_table(db, partner.id, table_document(f"{partner.code}.table", {f"{partner.code}-grade": "1"}))
         make_outside(db, partner.id, code=f"{partner.code}-store")
+        # Ten days ago and more: its points have expired, and nobody has posted that yet.
         recorded = earn(db, earning)
         # A second version decides from December on, so that there is something to take back.
         live_ruleset(
             db, partner.id, accrual_document(f"{partner.code}.accrual", rate="2"), effective_from=date(2026, 12, 1)
         )
+        nothing = canonical.text({"counts": dict.fromkeys(ACTIONS, 0), "partners": []})
+        plan_approvals.keep(db, canonical.digest(partner.code), nothing, partner_id=partner.id, caller=AUTHOR, now=NOW)
         golden.put(db, f"{partner.code}.accrual", f"{partner.code}-case", GOLDEN, caller=AUTHOR, now=NOW)
+        earn(db, earning, event_date=date(2026, 11, 19))
+        held = hold(db, earning, 300)
+        redeemed = redeem(db, earning, 200)
+        adjusted = adjust(db, earning, 100)
         user = make_user(db, Role.VIEWER, partner_id=partner.id)
         key, partner_key = make_partner_key(db, partner.id)
         _, admin_key = make_user_key(db, Role.ADMIN, partner_id=partner.id)
-        entry = db.execute(select(transfer.c.id).where(transfer.c.partner_id == partner.id)).scalar_one()
+        first = select(transfer.c.id).where(transfer.c.partner_id == partner.id).order_by(transfer.c.seq).limit(1)
+        entry = db.execute(first).scalar_one()
         waiting = db.execute(select(delivery.c.id).where(delivery.c.partner_id == partner.id)).scalar_one()
     bucket, name = settings().bucket("hub-in"), f"{partner.code}/hours/file.csv"
-    objects.put(bucket, name, hours("e1,E1,2026-11-02,8").encode())
+    # Nobody knows the employee, so that there is a row to mend.
+    objects.put(bucket, name, hours("e1,E99,2026-11-02,8").encode())
     found = objects.head(bucket, name)
     assert found is not None
     assert recorded.id is not None
     file = arrivals.register_object(database, bucket, found, now=NOW)
+    intake.handle(database, notification(name), clock=lambda: NOW, remaining_s=lambda: 900.0)
+    with database.read() as db:
+        file = register.load(db, file.id)
+    with database.write() as db:
+        expected = {"layout": "hours", "since": "2026-11-18", "due": "06:00"}
+        manifest = json.dumps({"expected_files": [expected]})
+        db.execute(update(partner_table).where(partner_table.c.id == partner.id).values(manifest=manifest))
+        expecting.watch(db, now=NOW)
+    assert (file.state, file.rows_rejected) == ("processed", 1)
     asked = backtests.asked(database, partner.id, earning.version)
-    return Side(earning, user, key, partner_key, admin_key, file, recorded.id, entry, waiting, asked)
+    return Side(
+        earning,
+        user,
+        key,
+        partner_key,
+        admin_key,
+        file,
+        recorded.id,
+        entry,
+        waiting,
+        asked,
+        held.id,
+        redeemed.id,
+        adjusted.id,
+    )
 
 
 def _accrual(side: Side, **more: Any) -> dict[str, Any]:
@@ -165,6 +212,11 @@ def _accrual(side: Side, **more: Any) -> dict[str, Any]:
         "unit": "HOUR",
         **more,
     }
+
+
+def _of_member(side: Side, **more: Any) -> dict[str, Any]:
+    named = {"partner_code": side.code, "program_code": "uniform", "employee_id": "E1"}
+    return {**named, "reference": f"new-{new_id().hex()}", **more}
 
 
 def _roster(side: Side) -> dict[str, Any]:
@@ -250,6 +302,7 @@ BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
     "POST /v1/partners/{partner_id}/status": lambda _: {"status": "suspended", "reason": "a test"},
     "PUT /v1/partners/{partner_id}/onboarding": _bundle,
     "POST /v1/config/plan": _configuration,
+    "POST /v1/config/plans/{plan_hash}/approve": lambda _: {"note": "a test"},
     "POST /v1/config/apply": _planned,
     "POST /v1/programs": _program,
     "POST /v1/members": _roster,
@@ -259,6 +312,29 @@ BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
     "POST /v1/accruals/preview": lambda side: _accrual(
         side, partner_code=side.code, ruleset_version=side.ids["ruleset_version"]
     ),
+    "POST /v1/accruals/{accrual_id}/reverse": lambda _: {"reason": "a test"},
+    "POST /v1/holds": lambda side: _of_member(side, points="1", ttl_s=600),
+    "POST /v1/holds/{hold_id}/capture": lambda _: {"reference": "new", "points": "1"},
+    "POST /v1/holds/{hold_id}/release": lambda _: {"points": "1"},
+    "POST /v1/redemptions": lambda side: _of_member(side, lines=[{"line": "1", "points": "1"}]),
+    "POST /v1/redemptions/{redemption_id}/refund": lambda _: {"reference": "new", "lines": [{"line": "1"}]},
+    "POST /v1/ledger/adjustments": lambda side: _of_member(side, points="1", reason_code="correction"),
+    "POST /v1/ledger/adjustments/{adjustment_id}/approve": lambda _: {"decision": "approve"},
+    "POST /v1/expirations/run": lambda side: {"program_id": side.ids["program_id"]},
+    "POST /v1/files/validate": lambda side: {
+        "partner_code": side.code,
+        "layout": "hours",
+        "text": hours("e7,E1,2026-11-02,8"),
+    },
+    "POST /v1/files/upload-url": lambda side: {
+        "partner_code": side.code,
+        "layout": "hours",
+        "name": "new.csv",
+        "size_bytes": 100,
+    },
+    "POST /v1/files/{file_id}/reprocess": lambda _: {"rules": "latest"},
+    "PATCH /v1/files/{file_id}/rows/{row_no}": lambda _: {"cells": {"hours": "7.5"}, "reason": "a test"},
+    "POST /v1/files/{file_id}/rows/resubmit": lambda _: {"rows": [1]},
     "POST /v1/deliveries/{delivery_id}/retry": lambda _: {"action": "retry", "reason": "a test"},
     "POST /v1/rulesets/{ruleset_id}/versions": lambda side: {
         "document": accrual_document(side.ids["ruleset_id"], rate="3")
@@ -289,7 +365,7 @@ WRITTEN_TO: Mapping[str, Mapping[str, str]] = {"PUT /v1/partners/{partner_id}/on
 OWN_NAMES = frozenset(
     {
         "employee_id", "manager_id", "event_id", "program_code", "job_code", "job_code_override", "union_code",
-        "location_code", "code", "contacts", "version", "from_version", "to_version",
+        "location_code", "code", "contacts", "version", "from_version", "to_version", "reason_code",
     }
 )  # fmt: skip
 
@@ -299,7 +375,7 @@ def path_of(spec: EndpointSpec, side: Side, *, written: bool = False) -> str:
     path = spec.path
     for name in spec.path_parameters:
         meaning = OTHER_MEANING.get((spec.route, name))
-        value = "1" if name == "version" else meaning(side) if meaning else side.ids[name]
+        value = "1" if name in {"version", "row_no"} else meaning(side) if meaning else side.ids[name]
         if written:
             value = WRITTEN_TO.get(spec.route, {}).get(name, value)
         path = path.replace(f"{{{name}}}", value)

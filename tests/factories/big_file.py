@@ -15,6 +15,7 @@ _FIRST_DAY, _DAYS = date(2026, 1, 1), 304  # ten months
 #: What rules/rulesets/aurora-air.accrual.json pays after five years of service, and at most in a month.
 _PER_HOUR, _CAP = Decimal("1.5"), Decimal(400)
 _CENT = Decimal("0.01")
+_UNITS = {"HOURS": "HOUR", "BONUS": "POINT"}
 
 
 @dataclass
@@ -75,14 +76,15 @@ def _rows(big: BigFile, employees: Sequence[str], rows: int, draw: Random) -> It
         elif number % 1009 == 0:
             shown_day, outcome, code = "2026-02-30", "rejected", "bad_date"
         event_id = f"big-{number:06}"
-        line = f"{PARTNER},{PROGRAM},{event_id},{employee},{kind},{shown_day},{Decimal(cents) / 100},HOUR"
+        line = f"{PARTNER},{PROGRAM},{event_id},{employee},{kind},{shown_day},{Decimal(cents) / 100},{_UNITS[kind]}"
         _count(big, outcome, code, cents)
         if outcome == "accepted":
             big.event_ids.add(event_id)
             accepted.append((line, cents))
             month = (employee, day.month)
             points = _points(kind, Decimal(cents) / 100, Decimal(earned_in[month]) / 100)
-            earned_in[month] += int(points * 100)
+            if kind != "BONUS":  # what is granted does not take from the cap
+                earned_in[month] += int(points * 100)
             big.points[employee] += points
         yield line
 

@@ -26,6 +26,8 @@ def document(name: str) -> dict[str, Any]:
 def accrual_document(code: str = "acme.accrual", *, rate: str = "1.5", **changes: Any) -> dict[str, Any]:
     """Points for active members: quantity times ``rate``, two digits, rounded half up."""
     partner = code.rpartition(".")[0] or None
+    # A case counts only on days for which the document is meant.
+    day = changes.get("effective", {}).get("from") or "2026-10-01"
     return {
         "id": code,
         "kind": "accrual",
@@ -48,18 +50,30 @@ def accrual_document(code: str = "acme.accrual", *, rate: str = "1.5", **changes
         "cases": [
             {
                 "name": "an active member earns",
-                "as_of": "2026-10-01",
+                "as_of": day,
                 "given": {"status": "active", "quantity": "10"},
                 "expect": {"points": str((10 * Decimal(rate)).quantize(Decimal("0.01")))},
             },
             {
                 "name": "who has left does not",
-                "as_of": "2026-10-01",
+                "as_of": day,
                 "given": {"status": "terminated", "quantity": "10"},
                 "expect": {"applies": False},
             },
         ],
         **changes,
+    }
+
+
+def capped_case(quantity: str, points: str, **aggregates: str) -> dict[str, Any]:
+    """A case of a rule that pays by quantity up to what earlier points leave room for."""
+    sums = ", ".join(f"{name} {value}" for name, value in aggregates.items())
+    return {
+        "name": f"{quantity} after {sums}",
+        "as_of": "2026-11-02",
+        "given": {"quantity": quantity},
+        "aggregates": aggregates,
+        "expect": {"points": points},
     }
 
 
@@ -97,9 +111,20 @@ def live_ruleset(
     effective_from: date = date(2026, 1, 1),
     now: datetime = LONG_AGO,
 ) -> rulesets.LiveVersion:
-    """The document saved and deciding from ``effective_from`` on, known since ``now``. Needs approval to be off."""
+    """The document saved and deciding from ``effective_from`` on, known since ``now``, as files bring it in.
+
+    Needs approval to be off.
+    """
     saved = rulesets.save(db, document, partner_id=partner_id, caller=AUTHOR, now=now)
-    rulesets.activate(db, document["id"], saved.version_id, effective_from=effective_from, caller=AUTHOR, now=now)
+    rulesets.activate(
+        db,
+        document["id"],
+        saved.version_id,
+        effective_from=effective_from,
+        by_file=True,
+        caller=AUTHOR,
+        now=now,
+    )
     return rulesets.version(db, saved.version_id)
 
 

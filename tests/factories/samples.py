@@ -16,6 +16,9 @@ from tests.factories.partners import CALLER
 from tests.factories.rules import LONG_AGO, RULES, document
 
 SAMPLES = Path(__file__).parents[2] / "samples"
+#: The columns of the hub's own layouts that the stories of the programs need.
+PERSON = "partner_code,employee_id,action,first_name,last_name,hire_date,job_code,grade,country,fte_pct,effective_date"
+EVENT = "partner_code,program_code,event_id,employee_id,event_type,event_date,quantity,unit"
 #: The partners that have nothing but programs: no store, and the hub's own layouts.
 PROGRAM_PARTNERS = ("fairfield", "metro-transit", "st-brigid", "vega-motors")
 _FOLDERS = {"layouts": "layouts", "rulesets": "rulesets", "code_tables": "code-tables"}
@@ -47,6 +50,21 @@ def drop(hub: Hub, path: str) -> None:
     """Process one sample."""
     partner, layout, name = path.split("/")
     hub.process(layout, (SAMPLES / path).read_bytes(), name=name, partner=partner)
+
+
+def send(hub: Hub, layout: str, header: str, *rows: str) -> list[tuple[str | None, str | None]]:
+    """Drop a file of these rows, each without the partner's code; code and column of each row that is refused."""
+    content = "\n".join([header, *(f"{hub.partner.code},{row}" for row in rows)]) + "\n"
+    name = f"{layout}-{len(hub.files())}.csv"
+    file = hub.process(layout, content, name=name, partner=hub.partner.code)
+    assert file.state == "processed", file
+    return [(row.code, row.column_name) for row in hub.rows(name) if row.outcome == "rejected"]
+
+
+def told(hub: Hub, layout: str, header: str, *rows: str) -> None:
+    """Drop a file of these rows, of which none may be refused."""
+    refused = send(hub, layout, header, *rows)
+    assert refused == []
 
 
 def rejected(hub: Hub, name: str) -> Counter[str]:

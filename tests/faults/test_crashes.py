@@ -135,7 +135,7 @@ class TestTheFileHandlerOnOtherWays:
     ):
         world.drop(content=EARLY)
         world.settle()
-        monkeypatch.setattr(retrying, "_BATCH_ROWS", 2)
+        monkeypatch.setattr(retrying, "BATCH_ROWS", 2)
         world.patience = 1
 
         def prepare() -> None:

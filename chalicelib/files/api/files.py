@@ -1,6 +1,5 @@
 """/v1/files: what arrived, how far it is, and whether its figures add up."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -9,8 +8,9 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound
-from chalicelib.files import conserving, receipts, register, showing
+from chalicelib.files import conserving, expecting, quality, receipts, register, resubmitting, showing
 from chalicelib.files.controls import shown_sum
+from chalicelib.files.expecting import Expected
 from chalicelib.files.models import NOBODY
 from chalicelib.files.register import InboundFile
 from chalicelib.files.showing import FileFilter
@@ -22,7 +22,8 @@ from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.pages import Page, PageQuery
 from chalicelib.web.paths import FileId
-from chalicelib.web.shapes import PublicId, View, Written
+from chalicelib.web.problems import Malformed
+from chalicelib.web.shapes import PublicId, Query, View, Written
 
 blueprint = Blueprint(__name__)
 
@@ -103,17 +104,6 @@ class FileView(View):
         )
 
 
-class FileDetailView(FileView):
-    """One file with the layout that reads it and what its sender should know."""
-
-    layout_version: str | None = Field(description="Ruleset code and version number of the layout.")
-    compressed: bool
-    control_source: Literal["trailer", "sidecar"] | None
-    members_absent: int = Field(description="Members whom a snapshot terminated by leaving them out.")
-    receipt_revision: int
-    warnings: list[str]
-
-
 class SumsView(View):
     """The control column: read, and by outcome; cells that are no number are counted apart."""
 
@@ -123,6 +113,61 @@ class SumsView(View):
     duplicate: str
     ignored: str
     unreadable: int
+
+    @classmethod
+    def of(cls, file: InboundFile) -> "SumsView":
+        """The view of a file's control sums."""
+        return cls(
+            read=shown_sum(file.control_in),
+            accepted=shown_sum(file.control_accepted),
+            rejected=shown_sum(file.control_rejected),
+            duplicate=shown_sum(file.control_duplicate),
+            ignored=shown_sum(file.control_ignored),
+            unreadable=file.control_unreadable,
+        )
+
+
+class ReasonView(View):
+    """One code of refusal and how many rows have it still."""
+
+    code: str
+    rows: int
+
+
+class QualityView(View):
+    """How good the file was."""
+
+    score: str = Field(
+        description="0.0 to 100.0: the share of rows that are not rejected, times that of readable control amounts.",
+        examples=["98.5"],
+    )
+    reasons: list[ReasonView] = Field(description="The most frequent reasons of refusal.")
+    unmapped_rows: int = Field(description="Rows rejected for a code that a code table lacks.")
+
+
+class EarlierView(View):
+    """A file in which duplicate rows were before; without an id they came by request."""
+
+    file_id: PublicId | None
+    file_name: str | None
+    rows: int
+
+
+class FileDetailView(FileView):
+    """One file with the layout that reads it and what its sender should know."""
+
+    layout_version: str | None = Field(description="Ruleset code and version number of the layout.")
+    compressed: bool
+    control_source: Literal["trailer", "sidecar"] | None
+    members_absent: int = Field(description="Members whom a snapshot terminated by leaving them out.")
+    receipt_revision: int
+    warnings: list[str]
+    control: SumsView
+    quality: QualityView | None = Field(description="Null while the file is in work, and for repeated files.")
+    corrected_rows: int = Field(description="Rejected rows that were corrected and not resubmitted since.")
+    duplicates_in: list[EarlierView] | None = Field(
+        description="Where duplicate rows were before; only with `duplicates=true`."
+    )
 
 
 class ProgramPointsView(View):
@@ -154,6 +199,11 @@ class FileQuery(PageQuery):
         None, max_length=64, description="Name of a layout: the second part of the key.", examples=["timesheet"]
     )
     state: FileState | None = Field(None, description="How far they are.")
+    expected: bool = Field(
+        False,
+        description="Instead of files, the deliveries of the partners' calendars that were not received, by due time. "
+        "Of the filters only `partner_id` and `layout` are applied.",
+    )
     name: str | None = Field(
         None,
         max_length=255,
@@ -171,6 +221,43 @@ class FileQuery(PageQuery):
     )
 
 
+class DetailQuery(Query):
+    """What is told beyond what is at hand."""
+
+    duplicates: bool = Field(
+        False, description="Also say in which files duplicate rows were before: reads up to 1,000 of them again."
+    )
+
+
+class ExpectedView(View):
+    """One delivery of a file that the partner's manifest expects, which has not been received."""
+
+    partner_id: PublicId
+    partner_code: str
+    layout: str
+    due_at: datetime
+    deadline_at: datetime = Field(description="Due time and grace: from then on it is missing.")
+    standing: Literal["expected", "arriving", "missing"]
+    file_id: PublicId | None = Field(description="The file that is in work.")
+    findings: list[str]
+
+    @classmethod
+    def of(cls, each: Expected) -> "ExpectedView":
+        """The view of one delivery."""
+        return cls.model_validate(
+            {
+                "partner_id": public_id("par", each.partner_id),
+                "partner_code": each.partner_code,
+                "layout": each.layout_name,
+                "due_at": each.delivery.due_at,
+                "deadline_at": each.delivery.deadline_at,
+                "standing": each.standing,
+                "file_id": None if each.file_id is None else public_id("fil", each.file_id),
+                "findings": [finding.detail for finding in each.findings],
+            }
+        )
+
+
 def readable(call: Call, file_id: str) -> InboundFile:
     """A file that the caller may see. Raises NotFound."""
     file = register.load(call.db, raw_id("fil", file_id))
@@ -179,12 +266,14 @@ def readable(call: Call, file_id: str) -> InboundFile:
 
 
 @endpoint(blueprint, "GET /v1/files", scope=Scope.FILES_READ, raises=[NotFound, InvalidInput])
-def list_files(call: Call, query: FileQuery) -> Page[FileView]:
-    """List files, the latest first, by partner, layout, state, name, key or digest."""
+def list_files(call: Call, query: FileQuery) -> Page[FileView] | Page[ExpectedView]:
+    """List files, the latest first, by partner, layout, state, name, key or digest; or those that are expected."""
     partner_id = call.partner_scope
     if query.partner_id is not None:
         partner_id = directory.named(call.db, query.partner_id).id
         call.require_partner(partner_id)
+    if query.expected:
+        return _expected(call, query, partner_id)
     wanted = FileFilter(
         partner_id=partner_id,
         layout=query.layout,
@@ -197,10 +286,31 @@ def list_files(call: Call, query: FileQuery) -> Page[FileView]:
     return pages.page(call, query, rows, view=FileView.of, position=lambda file: (file.id,))
 
 
+def _expected(call: Call, query: FileQuery, partner_id: bytes | None) -> Page[ExpectedView]:
+    after = pages.position(call, query)
+    if after is not None and not (len(after) == 3 and all(isinstance(part, str) for part in after)):
+        raise Malformed("The cursor is not one of this list.", code="cursor_foreign")
+    rows = [
+        each
+        for each in expecting.of_partners(call.db, partner_id=partner_id, now=call.now)
+        if each.standing != "received" and query.layout in {None, each.layout_name}
+    ]
+    if after is not None:
+        rows = [each for each in rows if _place(each) > after]
+    return pages.page(call, query, rows[: query.limit + 1], view=ExpectedView.of, position=_place)
+
+
+def _place(each: Expected) -> tuple[str, str, str]:
+    return (each.delivery.due_at.isoformat(), each.partner_code, each.layout_name)
+
+
 @endpoint(blueprint, "GET /v1/files/{file_id}", scope=Scope.FILES_READ, raises=[NotFound])
-def get_file(call: Call, file_id: FileId) -> FileDetailView:
-    """Show one file: state, digest, layout version, counts, and the reason when it was refused."""
+def get_file(call: Call, file_id: FileId, query: DetailQuery) -> FileDetailView:
+    """Show one file: state, digest, layout version, counts, control sums, quality, and the reason of a refusal."""
     file = readable(call, file_id)
+    found = quality.of(call.db, file)
+    partner = directory.by_id(call.db, file.partner_id) if query.duplicates else None
+    earlier = None if partner is None else quality.duplicates(call.db, file, partner)
     return FileDetailView(
         **FileView.of(file).model_dump(),
         layout_version=receipts.layout_version(call.db, file),
@@ -208,7 +318,26 @@ def get_file(call: Call, file_id: FileId) -> FileDetailView:
         control_source=file.control_source,
         members_absent=file.rows_absent,
         receipt_revision=file.receipt_revision,
-        warnings=json.loads(file.warnings or "[]"),
+        warnings=file.warning_texts,
+        control=SumsView.of(file),
+        quality=None
+        if found is None
+        else QualityView(
+            score=str(found.score),
+            reasons=[ReasonView(code=reason.code, rows=reason.rows) for reason in found.reasons],
+            unmapped_rows=found.unmapped_rows,
+        ),
+        corrected_rows=resubmitting.corrected_rows(call.db, file),
+        duplicates_in=None
+        if earlier is None
+        else [
+            EarlierView(
+                file_id=None if each.file_id is None else public_id("fil", each.file_id),
+                file_name=each.name,
+                rows=each.rows,
+            )
+            for each in earlier
+        ],
     )
 
 
@@ -223,13 +352,6 @@ def get_reconciliation(call: Call, file_id: FileId) -> ReconciliationView:
         balanced=not breaks,
         breaks=breaks,
         rows=FileView.of(file).rows,
-        control=SumsView(
-            read=shown_sum(file.control_in),
-            accepted=shown_sum(file.control_accepted),
-            rejected=shown_sum(file.control_rejected),
-            duplicate=shown_sum(file.control_duplicate),
-            ignored=shown_sum(file.control_ignored),
-            unreadable=file.control_unreadable,
-        ),
+        control=SumsView.of(file),
         programs=[ProgramPointsView.model_validate(found) for found in by_program.values()],
     )

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound
-from chalicelib.files import archive, register, showing
+from chalicelib.files import archive, fixing, register, showing
 from chalicelib.files.register import InboundFile
 from chalicelib.files.showing import Cells
 from chalicelib.partners import directory
@@ -40,6 +40,9 @@ class RowSourceView(View):
     raw: str | None = Field(
         description="The row as it arrived; null when it holds personal or undeclared columns and the key lacks "
         "members:personal."
+    )
+    corrected: str | None = Field(
+        description="The row as it was corrected before it was decided; null when it was not, or as for `raw`."
     )
 
 
@@ -148,15 +151,19 @@ def _source(call: Call, event: Event) -> RowSourceView | None:
         row_no=event.row_no,
         byte_offset=offset,
         byte_length=length,
-        raw=_raw(call, file, offset, length),
+        **_texts(call, file, event.row_no, offset, length),
     )
 
 
-def _raw(call: Call, file: InboundFile, offset: int, length: int) -> str | None:
-    """The bytes of the row by one ranged read of the archive."""
+def _texts(call: Call, file: InboundFile, row_no: int, offset: int, length: int) -> dict[str, str | None]:
+    """The row as it arrived, by one ranged read of the archive, and as it was corrected."""
     layout = showing.layout_of(call.db, file)
     partner = directory.by_id(call.db, file.partner_id)
     if layout is None or partner is None or file.sha256 is None:
-        return None
+        return {"raw": None, "corrected": None}
     cells = Cells(layout, file, personal=Scope.MEMBERS_PERSONAL in call.principal.scopes)
-    return cells.text(archive.raw_row(partner.code, file.sha256, offset=offset, length=length))
+    corrected = fixing.corrected(call.db, file, row_no)
+    return {
+        "raw": cells.text(archive.raw_row(partner.code, file.sha256, offset=offset, length=length)),
+        "corrected": None if corrected is None else cells.text(corrected),
+    }

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, Unprocessable
-from chalicelib.files import receipts, rejects, showing
+from chalicelib.files import marking, receipts, rejects, showing
 from chalicelib.files.api.files import readable
 from chalicelib.files.register import InboundFile
 from chalicelib.files.showing import Cells, RowOutcome
@@ -123,7 +123,7 @@ def list_errors(call: Call, file_id: FileId, query: ErrorQuery) -> Page[ErrorVie
             column=row.column_name,
             message=row.message,
             fixable=row.fixable,
-            resubmit_token=rejects.resubmit_token(file.id, row.row_no),
+            resubmit_token=marking.resubmit_token(file.id, row.row_no),
             cells=cells.named(cells.of(row)),
         ),
         position=lambda row: (row.row_no,),
@@ -139,5 +139,5 @@ def _csv(db: Connection, file: InboundFile, cells: Cells) -> Attachment:
         )
     text = io.StringIO()
     table = csv.writer(text, quoting=csv.QUOTE_ALL)
-    table.writerows(rejects.lines(db, file, cells_of=cells.of))
+    table.writerows(rejects.lines(db, file, cells_of=cells.of, header=cells.columns))
     return Attachment(text.getvalue(), _CSV, receipts.rejects_key_of(file).rpartition("/")[2])

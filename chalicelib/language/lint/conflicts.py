@@ -19,7 +19,8 @@ from chalicelib.language.lint.findings import Finding, finding, in_order
 from chalicelib.language.lint.joining import BOTH, Days, joined_inputs, joined_rule
 from chalicelib.language.lint.knowledge import Knowledge
 from chalicelib.language.lint.reasoning import Reasoner
-from chalicelib.language.lint.witness import CASES_TRIED_MAX, EXAMPLE_DAY, Example, some
+from chalicelib.language.lint.spans import EXAMPLE_DAY, LONG_AGO
+from chalicelib.language.lint.witness import CASES_TRIED_MAX, Example, some
 from chalicelib.language.reading import InputReader
 from chalicelib.language.tree import Fact
 
@@ -109,13 +110,14 @@ class _Search:
         }
         cases = [case for rule in rules for case in rule.cases[:CASES_TRIED_MAX]]
         first = self._days[0] or EXAMPLE_DAY
-        for given, as_of in [*((case.given, case.as_of) for case in cases), ({}, first)]:
+        tried = [*((case.given, case.as_of, EXAMPLE_DAY) for case in cases)]
+        for given, as_of, day in [*tried, ({}, first, EXAMPLE_DAY), ({}, first, LONG_AGO)]:
             record = {name: given.get(name) for name in domains}
             facts, faults = InputReader(self._joined.inputs).attempt(record)
             wrong = {fault.pointer for fault in faults}
             for name, domain in domains.items():
                 if name in wrong or not domain.allows(facts[name]):
-                    facts[name] = some(domain)
+                    facts[name] = some(domain, day)
             if self._holds(facts, as_of if _within(as_of, self._days) else first):
                 return Example(facts, as_of if _within(as_of, self._days) else first)
         return None

@@ -25,7 +25,7 @@ class Examined:
 
 def examine(subject: Subject) -> Examined:
     """Lint one rule, its coverage by cases apart."""
-    reach = Reach(subject.program, subject.inputs, subject.needs)
+    reach = Reach(subject.program, subject.inputs, subject.needs, (subject.origin.first, subject.origin.last))
     reach.walk()
     findings = [*reach.findings, *examine_tables(subject, reach), *unused(subject)]
     return Examined(tuple(findings), frozenset(reach.dead), reach.settled, frozenset(reach.uses))

@@ -54,7 +54,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "table_gap_unchecked": Code(
             "warning",
-            "The table has so many combinations of conditions that gaps were looked for in a part of them only.",
+            "Whether some record falls into a gap was not found out: the table has too many combinations, or tests"
+            " computed decimals.",
             "Split the table into several, or end it with a row that takes the rest.",
         ),
         "unreachable_branch": Code(
@@ -76,6 +77,16 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "error",
             "This condition holds for no record that gets to it: what depends on it never happens.",
             "Correct the condition, or remove it together with what depends on it.",
+        ),
+        "always_constant": Code(
+            "warning",
+            "This `min` or `max` has the same value for every record that gets to it: its limits leave no other.",
+            "Correct the limits, or write the constant.",
+        ),
+        "always_refused": Code(
+            "error",
+            "Every record that gets here is refused: it is divided by zero.",
+            "Correct the divisor, or remove what depends on it.",
         ),
         "output_never_set": Code(
             "warning",
@@ -99,7 +110,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "uncovered": Code(
             "error",
-            "No case of the rule file gets to this branch, row, default or miss.",
+            "No case of the rule file shows what comes of this branch, row, limit, default or miss.",
             "Add a case that gets there, with what it must give.",
         ),
         "conflicting_rulesets": Code(
@@ -124,8 +135,10 @@ def finding(pointer: str, code: str, message: str, suggestion: str) -> Finding:
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Errors first, of them what cases do not show last, then by place; each once, at most ``FINDINGS_MAX``."""
     distinct = {(one.pointer, one.code, one.message): one for one in findings}
-    ordered = sorted(distinct.values(), key=lambda one: (one.severity, one.code == "uncovered", one.pointer, one.code))
-    return tuple(ordered[:FINDINGS_MAX])
+    # Of a rule without cases a great many are uncovered: they do not crowd out the others.
+    kept = sorted(distinct.values(), key=lambda one: one.code == "uncovered")[:FINDINGS_MAX]
+    ordered = sorted(kept, key=lambda one: (one.severity, one.code == "uncovered", one.pointer, one.code))
+    return tuple(ordered)
 
 
 def of_fault(fault: RuleFault) -> Finding:

@@ -216,3 +216,24 @@ _FOLDS: dict[str, Callable[[Spans, Spans], Spans]] = {
     "/": _quotient,
     "%": _rest,
 }
+
+
+#: Of two dates: what one of them says of the other.
+COUNTERPARTS = {"months_between": "years_between", "years_between": "months_between"}
+
+
+def counted_alike(name: str, other: Domain) -> Domain:
+    """Years from months or months from years, between the same days: twelve whole months are a whole year."""
+    values = other.values
+    low, high = (values.low, values.high) if isinstance(values, Spans) else (None, None)
+    if name == "years_between":
+        low, high = (None if one is None else _years(int(one)) for one in (low, high))
+    else:
+        # No year, before or after, is up to eleven months.
+        low = None if low is None else low * 12 - (0 if low > 0 else 11)
+        high = None if high is None else high * 12 + (0 if high < 0 else 11)
+    return Domain(Spans.of([Interval(low, high)], Decimal(1)))
+
+
+def _years(months: int) -> int:
+    return months // 12 if months >= 0 else -(-months // 12)

@@ -1,10 +1,10 @@
 """What is known on the way to a place of a rule: what fields can hold, and how two of them compare."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.language.lint.domains import Domain
-from chalicelib.language.tree import Apply, Const, Fact, Form, Item, Node, Shared
+from chalicelib.language.tree import Apply, Const, Fact, Form, Function, Item, Node, Shared
 
 # Expressions that say the same have the same number, wherever they stand: the language has no side effects.
 Key = int
@@ -32,6 +32,11 @@ class Keys:
         if known is None:
             known = self._by_node[id(node)] = (self._by_shape.setdefault(self._shape(node), len(self._by_shape)), node)
         return known[0]
+
+    def applied(self, function: Function, arguments: Sequence[Node]) -> Key:
+        """The number of a function of these arguments."""
+        shape = (function.form, id(function), *(self.of(part) for part in arguments))
+        return self._by_shape.setdefault(shape, len(self._by_shape))
 
     def _shape(self, node: Node) -> object:  # noqa: PLR0911 - one return for each construct
         match node:

@@ -4,6 +4,7 @@ A shared definition is walked once, after all its users, with what is known at e
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from chalicelib.language.declared import Declared
 from chalicelib.language.kinds import Kind
@@ -11,8 +12,11 @@ from chalicelib.language.lint.domains import words as domain_words
 from chalicelib.language.lint.findings import CODES, Finding, finding
 from chalicelib.language.lint.knowledge import Knowledge
 from chalicelib.language.lint.reasoning import Reasoner
+from chalicelib.language.lint.spans import Spans
 from chalicelib.language.needs import Needs
+from chalicelib.language.recording import won
 from chalicelib.language.tree import (
+    EXTREMES,
     Apply,
     Built,
     Choice,
@@ -28,7 +32,7 @@ from chalicelib.language.tree import (
     children,
     walk,
 )
-from chalicelib.language.wording import words
+from chalicelib.language.wording import value_words, words
 
 _NAMED_MAX = 3
 
@@ -36,9 +40,15 @@ _NAMED_MAX = 3
 class Reach:
     """What is known at every use of a shared definition, what cannot be reached, and the findings on the way."""
 
-    def __init__(self, program: Program, inputs: Mapping[str, Declared], needs: Needs) -> None:
+    def __init__(
+        self,
+        program: Program,
+        inputs: Mapping[str, Declared],
+        needs: Needs,
+        days: tuple[date | None, date | None] = (None, None),
+    ) -> None:
         self.program = program
-        self.reasoner = Reasoner(program, inputs, needs)
+        self.reasoner = Reasoner(program, inputs, needs, days)
         self.findings: list[Finding] = []
         # What is known where a definition is used; a name that is missing is used nowhere.
         self.uses: dict[str, Knowledge] = {}
@@ -81,8 +91,34 @@ class Reach:
             case Apply() if node.type.kind is Kind.BOOLEAN:
                 self._condition(node, known)
             case _:
+                if isinstance(node, Apply):
+                    self._computed(node, known)
                 for part in children(node):
                     self._visit(part, known)
+
+    def _computed(self, node: Apply, known: Knowledge) -> None:
+        """Limits that never decide, and arithmetic that has one answer or none."""
+        function, arguments = node.function, node.arguments
+        if all(isinstance(part, Const) for part in arguments):
+            return
+        if function.name in EXTREMES and len(arguments) > 1:
+            better = "<" if function.name == "min" else ">"
+            for place, part in enumerate(arguments):
+                others = (other for other in arguments if other is not part)
+                if any(better not in self.reasoner.compared(part, other, known) for other in others):
+                    self.dead.add((id(node), won(place)))
+            values = self.reasoner.of(node, known).values
+            if isinstance(values, Spans) and values.low is not None and values.low == values.high:
+                message = f"{words(node)} is {value_words(values.low)} for every record that gets here"
+                mend = "correct the limits, or write the constant"
+                self.findings.append(finding(node.pointer, "always_constant", message, mend))
+        if function.form is Form.FOLD and function.name in {"/", "%"}:
+            for part in arguments[1:]:
+                values = self.reasoner.of(part, known).values
+                if isinstance(values, Spans) and values.low == values.high == 0:
+                    message = f"{words(node)} refuses every record that gets here: {words(part)} is 0"
+                    mend = "correct the divisor, or remove what depends on it"
+                    self.findings.append(finding(node.pointer, "always_refused", message, mend))
 
     def _condition(self, node: Node, known: Knowledge, before: Knowledge | None = None) -> None:
         """A condition; ``before``: what was known before the arms of an `if` before it were ruled out."""

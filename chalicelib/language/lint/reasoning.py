@@ -4,6 +4,7 @@ Every answer is a set that is never too small, so "always", "never" and "unreach
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from itertools import product
 from typing import Any
 
@@ -24,8 +25,9 @@ from chalicelib.language.lint.domains import (
     of_type,
     of_values,
 )
-from chalicelib.language.lint.functions import computed
+from chalicelib.language.lint.functions import COUNTERPARTS, computed, counted_alike
 from chalicelib.language.lint.knowledge import ANY_SIGN, Keys, Knowledge, Signs
+from chalicelib.language.lint.normalized import never_normalized
 from chalicelib.language.lint.spans import Spans
 from chalicelib.language.needs import Needs
 from chalicelib.language.tables import Table
@@ -67,8 +69,16 @@ _SIGNS = {
 class Reasoner:
     """Answers for one program. ``exhausted``: it has given up on precision, its answers are still true."""
 
-    def __init__(self, program: Program, inputs: Mapping[str, Declared], needs: Needs) -> None:
+    def __init__(
+        self,
+        program: Program,
+        inputs: Mapping[str, Declared],
+        needs: Needs,
+        days: tuple[date | None, date | None] = (None, None),
+    ) -> None:
         self.program = program
+        # The days on which the rule may decide, both included.
+        self._days = days
         self.keys = Keys()
         self._inputs = inputs
         self._needs = needs
@@ -78,6 +88,13 @@ class Reasoner:
         # Whether open conditions are being looked at again.
         self.again = False
         roots = (*program.shared.values(), *program.outputs.values(), *filter(None, [program.condition]))
+        self._impossible = never_normalized(node for root in roots for node in walk(root))
+        self._counts = {
+            node.function.name: node.function
+            for root in roots
+            for node in walk(root)
+            if isinstance(node, Apply) and node.function.name in {"months_between", "years_between"}
+        }
         self._loops = {node.item.slot: node for root in roots for node in walk(root) if isinstance(node, Loop)}
 
     @property
@@ -165,8 +182,10 @@ class Reasoner:
         match node:
             case Const(value=value):
                 return of_values([value]) if not isinstance(value, list | frozenset) else of_type(node.type)
-            case Fact(name=name) if name != AS_OF and name in self._inputs:
-                return of_declared(self._inputs[name])
+            case Fact(name=name) if name == AS_OF:
+                return of_type(node.type).meet(Domain(Spans.of([Interval(*self._days)])))
+            case Fact(name=name) if name in self._inputs:
+                return self._declared(self._inputs[name])
             case Shared(name=name):
                 return self.of(self.program.shared[name], known)
             case Every(arguments=parts):
@@ -184,8 +203,15 @@ class Reasoner:
                 return self._apply(node, known)
             case Item():
                 declared = self.declared(node)
-                return of_type(node.type) if declared is None else of_declared(declared)
+                return of_type(node.type) if declared is None else self._declared(declared)
         return of_type(node.type)
+
+    def _declared(self, declared: Declared) -> Domain:
+        """What a declared value can be; a text that is normalized is none of those that the rule writes otherwise."""
+        found = of_declared(declared)
+        for how in declared.normalize if declared.type == "string" else ():
+            found = found.meet(Domain(Picks(self._impossible[how], excluded=True), found.null))
+        return found
 
     def _connective(self, parts: tuple[Node, ...], known: Knowledge, *, conjunction: bool) -> Domain:
         can_stop = False
@@ -249,14 +275,17 @@ class Reasoner:
         signs = ANY_SIGN
         if [argument.type.kind for argument in node.arguments] == [Kind.DATE, Kind.DATE]:
             signs = self.compared(node.arguments[0], node.arguments[1], known)
-        return computed(node, arguments, signs)
+        found = computed(node, arguments, signs)
+        other = self._counts.get(COUNTERPARTS.get(node.function.name, ""))
+        counted = None if other is None else known.domains.get(self.keys.applied(other, node.arguments))
+        return found if counted is None else found.meet(counted_alike(node.function.name, counted))
 
     def _subscript(self, node: Apply, known: Knowledge) -> Domain:
         row, key = node.arguments
         table = self.table_of(row)
         if table is None or table.policy.gather is not None or not isinstance(key, Const):
             declared = self.declared(node)
-            return of_type(node.type) if declared is None else of_declared(declared)
+            return of_type(node.type) if declared is None else self._declared(declared)
         return of_values(table.results[index][key.value] for index in self.rows(table, known))
 
     def _contained(self, node: Apply, known: Knowledge) -> Domain:

@@ -16,6 +16,10 @@ from chalicelib.language.intervals import Interval
 INTERVALS_MAX = 256
 _WIDE = Context(prec=120)
 DAY = timedelta(days=1)
+#: The day of examples, unless a case or the rule says which.
+EXAMPLE_DAY = date(2026, 1, 1)
+#: And a day long before it, for rules that ask for years of service.
+LONG_AGO = date(2001, 1, 1)
 
 _LINE = (Interval(),)
 
@@ -90,9 +94,9 @@ class Spans:
                 value = _moved(value, step)
         return found
 
-    def some(self) -> Any:  # noqa: ANN401 - a number or a date
-        """One value that is in the set, an unobtrusive one: the end of an interval that is nearest to zero."""
-        return example(self.intervals[0], self.step)
+    def some(self, day: date = EXAMPLE_DAY) -> Any:  # noqa: ANN401 - a number or a date
+        """One value that is in the set, an unobtrusive one: the end of an interval nearest to zero, or to a day."""
+        return example(self.intervals[0], self.step, day)
 
 
 def complement(one: Interval) -> list[Interval]:
@@ -105,11 +109,18 @@ def complement(one: Interval) -> list[Interval]:
     return found
 
 
-def example(one: Interval, step: Step) -> Any:  # noqa: ANN401 - a number or a date
+def example(  # noqa: PLR0911 - one return for each form
+    one: Interval, step: Step, day: date = EXAMPLE_DAY
+) -> Any:  # noqa: ANN401 - a number or a date
     """A value of an interval that is not empty."""
     low, high = one.low, one.high
     if low is None and high is None:
         return 0
+    if isinstance(low or high, date):
+        # A day of these years, rather than the first or the last day that there is.
+        return day if one.contains(day) else low if low is not None and low > day else high or low
+    if low is not None and high is not None and one.high_included and high <= 0:
+        return high
     if low is not None and one.low_included:
         return low
     if high is not None and one.high_included:

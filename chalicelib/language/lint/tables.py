@@ -71,6 +71,11 @@ def _gaps(
         message = f"no row of table {title} takes {_values(table, gap.values)}: for example {gap.example.words()}"
         mend = 'add a row for it, a last row of "-", or declare min, max or values so that it cannot occur'
         yield finding(at(pointer, "rows"), "table_gap", message, mend)
+    if combinations and not found and any(witnesses.is_computed(node) for node in table.inputs):
+        told = _values(table, combinations[0])
+        message = f"no row of table {title} takes {told}, and whether a record has that was not found out"
+        mend = 'add a row for it, or a last row of "-"'
+        yield finding(pointer, "table_gap_unchecked", message, mend)
     if rows.exhausted:
         message = f"table {table.name} has too many combinations: gaps were looked for in a part of them only"
         yield finding(pointer, "table_gap_unchecked", message, 'split it, or end it with a row of "-"')

@@ -14,22 +14,20 @@ from typing import Any
 from chalicelib.language.faults import Refusal
 from chalicelib.language.interpret import Interpreter
 from chalicelib.language.intervals import Interval
-from chalicelib.language.kinds import DATE, CodeTables, Value
+from chalicelib.language.kinds import DATE, CodeTables, Kind, Value
 from chalicelib.language.lint.domains import Domain, Picks, of_values
 from chalicelib.language.lint.knowledge import Knowledge
 from chalicelib.language.lint.reasoning import Reasoner
-from chalicelib.language.lint.spans import Spans
+from chalicelib.language.lint.spans import EXAMPLE_DAY, LONG_AGO, Spans
 from chalicelib.language.lint.subject import Subject
 from chalicelib.language.months import add_days, add_months, add_years
 from chalicelib.language.places import HIT
 from chalicelib.language.reading import InputReader
 from chalicelib.language.recording import Recording
 from chalicelib.language.tables import Table
-from chalicelib.language.tree import AS_OF, Apply, Fact, Node, Shared, facts_read
+from chalicelib.language.tree import AS_OF, Apply, Fact, Form, Node, Shared, facts_read, walk
 from chalicelib.language.wording import value_words
 
-# The day of examples, unless a case or the rule says which.
-EXAMPLE_DAY = date(2026, 1, 1)
 CASES_TRIED_MAX = 20
 CANDIDATES_MAX = 6
 COMBINATIONS_MAX = 200
@@ -96,6 +94,13 @@ class Witnesses:
                     return Gap(values, Example(moved, as_of))
         return None
 
+    def is_computed(self, node: Node) -> bool:
+        """Whether a column holds what arithmetic gives as a decimal: that cannot be worked out backwards."""
+        while isinstance(node, Shared):
+            node = self._subject.program.shared[node.name]
+        folds = (part for part in walk(node) if isinstance(part, Apply) and part.function.form is Form.FOLD)
+        return node.type.kind is Kind.DECIMAL and any(folds)
+
     def _candidates(self, fact: str, table: Table, known: Knowledge) -> list[Value]:
         """Values at which the answer of a table may turn."""
         domain = self._reasoner.of(self._facts[fact], known)
@@ -124,13 +129,14 @@ class Witnesses:
                 kept = {name: value for name, value in facts.items() if name in self._facts}
                 yield kept, case.aggregates, case.as_of, case.code_tables
         sums: dict[str, Value] = dict.fromkeys(self._subject.aggregates, Decimal(0))
-        made = {name: some(self._reasoner.of(node, known)) for name, node in self._facts.items()}
         days = self._reasoner.of(Fact("", DATE, AS_OF), known).values
-        as_of = EXAMPLE_DAY if not isinstance(days, Spans) or days.contains(EXAMPLE_DAY) else days.some()
+        as_of = days.some() if isinstance(days, Spans) and not days.is_empty() else EXAMPLE_DAY
         tables: dict[str, Mapping[str, str]] = {}
         for case in self._subject.cases:
             tables |= case.code_tables
-        yield made, sums, as_of, tables
+        for day in (EXAMPLE_DAY, LONG_AGO):
+            made = {name: some(self._reasoner.of(node, known), day) for name, node in self._facts.items()}
+            yield made, sums, as_of, tables
 
     def _moved(
         self,
@@ -190,13 +196,13 @@ class Witnesses:
 _MOVED = {"days_between": add_days, "months_between": add_months, "years_between": add_years}
 
 
-def some(domain: Domain) -> Value:
-    """A value of a domain: a named one or an unobtrusive number rather than null."""
+def some(domain: Domain, day: date = EXAMPLE_DAY) -> Value:
+    """A value of a domain: a named one, an unobtrusive number or a date near ``day`` rather than null."""
     values = domain.values
     if isinstance(values, Picks) and not values.is_empty():
         return _TEXT + "*" * len(values.values) if values.excluded else min(values.values, key=str)
     if isinstance(values, Spans) and not values.is_empty():
-        value: Value = values.some()
+        value: Value = values.some(day)
         return value
     return None if domain.null else []
 

@@ -4,7 +4,7 @@ Inside ``map``, ``filter``, ``all``, ``some`` and ``none``, ``{"var": ""}`` is t
 and the names around the loop stay visible. ``reduce`` calls its item ``current`` and what it has ``accumulator``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import chain
@@ -68,13 +68,13 @@ def _loop(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
     if way is Way.MAP:
         kind = checker.built(call.pointer, list_of(body.type))
     elif way is Way.FILTER:
-        kind = list_of(_kept(item, body))
+        kind = list_of(_kept(item, body, checker.shared))
     return wrong(call.pointer) if kind is UNKNOWN else Loop(call.pointer, kind, way, source, item, body)
 
 
-def _kept(item: Item, body: Node) -> Type:
+def _kept(item: Item, body: Node, shared: Mapping[str, Node | None]) -> Type:
     """The type of the items for which ``body`` holds: what it proves not to be null is not null in any of them."""
-    known = proves(body, holds=True)
+    known = proves(body, shared, holds=True)
     name = place(item)
     kept = item.type.without_null() if name in known else item.type
     if kept.fields is None:

@@ -125,7 +125,7 @@ def _connective(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
     for argument in call.arguments:
         part = checker.value(argument, narrowed, Kind.BOOLEAN)
         # What follows is only evaluated when every part so far was true (and) or false (or).
-        narrowed |= proves(part, holds=conjunction)
+        narrowed |= proves(part, checker.shared, holds=conjunction)
         parts.append(part)
     if unknown(*parts):
         return wrong(call.pointer)
@@ -153,8 +153,8 @@ def _if(checker: Checker, call: Call, narrowed: Narrowed) -> Node:
     for condition, branch in zip(call.arguments[:-1:2], call.arguments[1::2], strict=True):
         held = checker.value(condition, narrowed, Kind.BOOLEAN)
         conditions.append(held)
-        branches.append(checker.node(branch, narrowed | proves(held, holds=True)))
-        narrowed |= proves(held, holds=False)
+        branches.append(checker.node(branch, narrowed | proves(held, checker.shared, holds=True)))
+        narrowed |= proves(held, checker.shared, holds=False)
     branches.append(checker.node(call.arguments[-1], narrowed))
     if unknown(*conditions, *branches):
         return wrong(call.pointer)

@@ -38,6 +38,7 @@ class ProgramView(View):
     ruleset: str
     effective_from: date
     lots: dict[str, Any]
+    corrections: dict[str, Any] | None = Field(description="How points are corrected; null: as every program does.")
     enrolment: dict[str, Any] | None = Field(description="The rule that enrols; null: members are enrolled by hand.")
     status: Status
     created_at: datetime
@@ -164,6 +165,7 @@ def _shown(program: Program) -> dict[str, Any]:
         "partner_id": public_id("par", program.partner_id),
         "ruleset": program.ruleset_code,
         "lots": dict(program.lots),
+        "corrections": None if program.corrections is None else dict(program.corrections),
         "enrolment": None if program.enrolment is None else dict(program.enrolment),
         **{name: getattr(program, name) for name in same},
     }

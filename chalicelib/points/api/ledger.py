@@ -1,7 +1,8 @@
 """Balances, the entries behind them, and the double-entry check."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Final, Literal
 
 from chalice.app import Blueprint
 from pydantic import Field
@@ -47,13 +48,14 @@ class ProgramBalanceView(View):
     program: str
     unit: str
     available: AmountText = Field(
-        description="Now: may be spent. Of a past day: was posted and had not expired, held or not."
+        description="Now: may be spent; below zero: owed, and repaid by what is earned next. Of a past day: was posted "
+        "and had not expired, held or not."
     )
     held: AmountText | None = Field(description="Reserved for orders; null for a past day.")
     pending: AmountText | None = Field(description="On its way in; null for a past day.")
-    lifetime_earned: AmountText
+    lifetime_earned: AmountText = Field(description="Without refunds, and without what was taken back.")
     next_expiry: ExpiryView | None
-    version: int = Field(description="Grows with every entry.")
+    version: int = Field(description="Grows with every entry and every change of a hold.")
 
     @classmethod
     def of(cls, balance: Balance, *, past: bool) -> "ProgramBalanceView":
@@ -96,30 +98,45 @@ class BalanceQuery(Query):
     program_id: str | None = _PROGRAM
 
 
+#: How the source of each kind of entry is shown.
+_SOURCES: Final[Mapping[str, str]] = {
+    "accrual": "acr",
+    "redemption": "rdm",
+    "refund": "rfd",
+    "expiry": "trf",
+    "adjustment": "adj",
+    "reversal": "rev",
+}
+
+
 class EntryView(View):
-    """One entry of a member's account; a negative amount was spent."""
+    """One entry of a member's account; a negative amount left it."""
 
     id: PublicId
     program_id: PublicId
     entry_no: int = Field(description="1, 2, 3, … within the account.")
-    kind: str
+    kind: Literal["accrual", "redemption", "refund", "expiry", "adjustment", "reversal"]
     amount: AmountText
     accrual_id: PublicId | None = Field(description="The event that earned it.")
+    source_id: PublicId = Field(description="What caused it: an accrual, redemption, refund, …; an expiry is its own.")
     business_date: date
     posted_at: datetime
 
     @classmethod
     def of(cls, entry: Entry) -> "EntryView":
         """The view of one entry."""
-        return cls(
-            id=public_id("trf", entry.id),
-            program_id=public_id("prg", entry.program_id),
-            entry_no=entry.entry_no,
-            kind=entry.kind,
-            amount=amounts.text(entry.amount_minor, entry.scale),
-            accrual_id=public_id("acr", entry.source_id) if entry.kind == "accrual" else None,
-            business_date=entry.business_date,
-            posted_at=entry.posted_at,
+        return cls.model_validate(
+            {
+                "id": public_id("trf", entry.id),
+                "program_id": public_id("prg", entry.program_id),
+                "entry_no": entry.entry_no,
+                "kind": entry.kind,
+                "amount": amounts.text(entry.amount_minor, entry.scale),
+                "accrual_id": public_id("acr", entry.source_id) if entry.kind == "accrual" else None,
+                "source_id": public_id(_SOURCES[entry.kind], entry.source_id),
+                "business_date": entry.business_date,
+                "posted_at": entry.posted_at,
+            }
         )
 
 

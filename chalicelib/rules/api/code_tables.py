@@ -5,7 +5,7 @@ table is applied as a document (``PUT /v1/partners/{partner_id}/onboarding``), m
 """
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from chalice.app import Blueprint
 from pydantic import Field
@@ -22,6 +22,7 @@ from chalicelib.rules.code_table_content import (
 )
 from chalicelib.rules.code_table_editing import EntryOverlaps, Wanted, Way
 from chalicelib.rules.code_table_listing import CodeTable, Recorded
+from chalicelib.rules.code_table_values import Values
 from chalicelib.rules.showing import SHA256, require_own
 from chalicelib.storage.ids import public_id
 from chalicelib.web import pages
@@ -45,6 +46,7 @@ class CodeTableView(View):
     code: str
     partner_id: PublicId | None
     owner: str
+    value: dict[str, Any] | None = Field(description="What its values may be, as declared; null: any text.")
     entries: int = Field(description="How many entries it has now, of all days.")
     content_hash: str = Field(pattern=SHA256, description="SHA-256 of what it says; approvals are bound to it.")
     created_at: datetime
@@ -57,6 +59,7 @@ class CodeTableView(View):
             code=table.code,
             partner_id=None if table.partner_id is None else public_id("par", table.partner_id),
             owner=table.owner,
+            value=Values(table.value_declaration).document,
             entries=table.entries,
             content_hash=table.content_hash.hex(),
             created_at=table.created_at,
@@ -173,12 +176,13 @@ def put_code_table_entry(
     """Set what a code means from a day on, or end it; 201 when no entry began on that day. Again changes nothing.
 
     What was is kept: events that are decided stay as they are. Approvals of rules that look up in the table become
-    void.
+    void. Where rules need approval, tables that decide points are changed by an approved plan only
+    (``approval_required``).
     """
     found = code_table_listing.find(call.db, table, partner_id=call.partner_scope)
     require_own(call, found.partner_id, table)
     if not 0 < len(code) <= CODE_LENGTH_MAX:
-        raise Unprocessable(f"A code has 1 to {CODE_LENGTH_MAX} characters.", code="code_length")
+        raise Unprocessable(f"A code has 1 to {CODE_LENGTH_MAX} characters, this one {len(code)}.", code="code_length")
     first = body.effective_from or ALWAYS
     if first < ALWAYS:
         raise Unprocessable(f"Entries begin on {ALWAYS} or later.", code="begins_too_early")

@@ -13,7 +13,7 @@ from chalicelib.rules.diffing.change import Change, Kind
 from chalicelib.rules.showing import version_for
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
-from chalicelib.web.paths import RulesetId
+from chalicelib.web.paths import INTEGER_MAX, RulesetId
 from chalicelib.web.shapes import Query, View
 
 blueprint = Blueprint(__name__)
@@ -57,10 +57,13 @@ class DiffQuery(Query):
     from_version: int | None = Field(
         None,
         ge=1,
+        le=INTEGER_MAX,
         description="The earlier one; without it the one that decides today, or else the one before the other.",
         examples=[1],
     )
-    to_version: int | None = Field(None, ge=1, description="The later one; without it the latest.", examples=[2])
+    to_version: int | None = Field(
+        None, ge=1, le=INTEGER_MAX, description="The later one; without it the latest.", examples=[2]
+    )
 
 
 @endpoint(blueprint, "GET /v1/rulesets/{ruleset_id}/diff", scope=Scope.RULES_READ, raises=[NotFound])

@@ -181,7 +181,9 @@ def list_golden_cases(call: Call, ruleset_id: RulesetId) -> GoldenCasesView:
     """List the golden cases of a ruleset, which every version of it must pass."""
     catalogue.find(call.db, ruleset_id, partner_id=call.partner_scope, now=call.now)
     kept = golden.of(call.db, ruleset_id)
-    return GoldenCasesView(cases=[GoldenCaseView.of(each) for each in kept if each.visible_to(call.partner_scope)])
+    return GoldenCasesView(
+        cases=[GoldenCaseView.of(call, each) for each in kept if each.visible_to(call.partner_scope)]
+    )
 
 
 @endpoint(

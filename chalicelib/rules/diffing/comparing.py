@@ -7,18 +7,13 @@ a 1.00. Whatever can make two versions decide a record otherwise is one; so is a
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.language import Compiled, RuleRefused, compile_ruleset
 from chalicelib.language.faults import at
-from chalicelib.language.parse import Tree
-from chalicelib.language.places import HIT
-from chalicelib.language.tables import Table
-from chalicelib.language.tree import Apply
-from chalicelib.rules import layouts
 from chalicelib.rules.diffing import declared as declarations
 from chalicelib.rules.diffing.change import Change, Pair
 from chalicelib.rules.diffing.expressions import Expressions
 from chalicelib.rules.diffing.forms import Forms, parsed, trees
 from chalicelib.rules.diffing.tables import Side, table
+from chalicelib.rules.rendering.columns import compiled, table_of
 from chalicelib.rules.rendering.words import Words
 
 __all__ = ["Change", "diff"]
@@ -40,9 +35,9 @@ class _Documents:
         self.pair = Pair(before, after)
         left, right = self.pair.part("let")
         self.left, self.right = trees(left, "/let"), trees(right, "/let")
-        compiled = [_compiled(one) for one in (before, after)]
+        rules = [compiled(one) for one in (before, after)]
         # Typed cells and written ones cannot be compared with one another.
-        self.compiled = [None, None] if None in compiled else compiled
+        self.compiled = [None, None] if None in rules else rules
         self.before, self.after = Forms(self.left), Forms(self.right)
         while self._renamed():
             pass
@@ -116,7 +111,7 @@ class _Documents:
     def _side(self, number: int, name: str) -> Side:
         raw = self.pair.part("tables")[number][name]
         forms = (self.before, self.after)[number]
-        return Side(name, raw if isinstance(raw, Mapping) else {}, _table(self.compiled[number], name), forms)
+        return Side(name, raw if isinstance(raw, Mapping) else {}, table_of(self.compiled[number], name), forms)
 
     def _called(self, name: str) -> str:
         return self.words.name(name)
@@ -124,7 +119,7 @@ class _Documents:
     def _renamed(self) -> bool:
         """Note one definition or table that has another name and is what it was; False when there is none left."""
         for name, tree in self.left.items():
-            if name in self.right or name in self.before.names:
+            if name in self._known(1) or name in self.before.names:
                 continue
             form = self.before.of(tree)
             now = next((one for one in self._new_definitions() if self.after.of(self.right[one]) == form), None)
@@ -144,22 +139,13 @@ class _Documents:
         return False
 
     def _new_definitions(self) -> list[str]:
-        taken = set(self.before.names.values())
-        return [name for name in self.right if name not in self.left and name not in taken]
+        """Definitions whose names said nothing before: a name that was an input's has another meaning now."""
+        taken = set(self.before.names.values()) | self._known(0)
+        return [name for name in self.right if name not in taken]
+
+    def _known(self, number: int) -> set[str]:
+        """Every name that expressions of a version may use."""
+        return {name for key in ("inputs", "columns", "aggregates", "let") for name in self.pair.part(key)[number]}
 
     def _table_changes(self, name: str, now: str) -> bool:
         return any(table(self._side(0, name), self._side(1, now), self.pair, Words()))
-
-
-def _compiled(document: Mapping[str, Any]) -> Compiled | None:
-    """The rule of a document; None for what does not compile by today's checks."""
-    try:
-        return layouts.parse(document).compiled if document.get("kind") == "layout" else compile_ruleset(document)
-    except RuleRefused:
-        return None
-
-
-def _table(compiled: Compiled | None, name: str) -> Table | None:
-    node: Tree | Any = None if compiled is None else compiled.subject.program.shared.get(HIT + name)
-    found = node.function.data if isinstance(node, Apply) else None
-    return found if isinstance(found, Table) else None

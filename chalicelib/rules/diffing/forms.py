@@ -26,6 +26,7 @@ _TOTAL: Final = frozenset(
     | {"trim", "length", "months_between", "years_between"}
 )
 _NULL: Final = ("null",)
+_TRUTH: Final = (("boolean", False), ("boolean", True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Forms:
             case "in" if len(parts) == 2 and isinstance(parts[1], Items) and _written_list(parts[1]):
                 return ("in", self.of(parts[0]), *sorted(set(map(self.of, parts[1].items)), key=repr))
             case "in_range" if len(parts) == 2 and isinstance(parts[1], Literal):
-                return ("in_range", self.of(parts[0]), _bounds(str(parts[1].value)))
+                return _range(self.of(parts[0]), str(parts[1].value))
         return (operator, tuple(map(self.of, parts)), self.options(call))
 
     def options(self, call: Call) -> Hashable:
@@ -114,6 +115,9 @@ class Forms:
         same: Hashable = ("==", left, right)
         if _NULL in (left, right):
             same = ("is_null", right if left == _NULL else left)
+        elif left in _TRUTH:
+            # What is true is compared with a boolean: it is one.
+            same = right if left[1] else _not(right)
         return same if operator == "==" else _not(same)
 
     def answers(self, tree: Tree, seen: frozenset[str] = frozenset()) -> bool:
@@ -182,14 +186,23 @@ def _written_list(tree: Tree) -> bool:
     return isinstance(tree, Items) and all(isinstance(one, Literal) for one in tree.items)
 
 
-def _bounds(written: str) -> Hashable:
+def _range(item: Hashable, written: str) -> Hashable:
+    """What lies in an interval; with one bound that is a comparison, as with two dates or numbers."""
     match = _INTERVAL.fullmatch(written)
-    return ("text", written) if match is None else tuple(_bound(part) for part in match.groups())
+    if match is None:
+        return ("in_range", item, ("text", written))
+    opening, low, high, closing = match.groups()
+    if low and not high:
+        return ("<" if opening == "(" else "<=", (_bound(low), item), ())
+    if high and not low:
+        return ("<" if closing == ")" else "<=", (item, _bound(high)), ())
+    return ("in_range", item, (opening, _bound(low), _bound(high), closing))
 
 
-def _bound(text: str) -> str:
+def _bound(text: str) -> Hashable:
     try:
-        return plain(Decimal(text))
+        number = Decimal(text)
     except InvalidOperation:
-        # A bracket, a date, or no bound at all.
-        return text
+        # A date, or no bound at all.
+        return ("text", text)
+    return constant(int(number) if number == number.to_integral_value() else number)

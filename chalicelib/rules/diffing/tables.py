@@ -9,6 +9,7 @@ from chalicelib.language.intervals import Anything, Cell, meet
 from chalicelib.language.tables import Table
 from chalicelib.rules.diffing.change import Change, Kind, Pair
 from chalicelib.rules.diffing.forms import Forms, constant
+from chalicelib.rules.rendering.columns import texts
 from chalicelib.rules.rendering.parts import condition, policy, result
 from chalicelib.rules.rendering.words import Words
 
@@ -77,8 +78,13 @@ class Side:
                 cells = dict(zip(self.inputs, self.compiled.rows[index], strict=True))
                 tests = {name: cell for name, cell in cells.items() if not isinstance(cell, Anything)}
                 results = dict(zip(self.outs, self.compiled.results[index], strict=True))
+            of_texts = texts(self.compiled) or [False] * width
             told = {
-                **{name: condition(cell) for name, cell in zip(self.inputs, written, strict=False) if name in tests},
+                **{
+                    name: condition(cell, text=text)
+                    for name, cell, text in zip(self.inputs, written, of_texts, strict=False)
+                    if name in tests
+                },
                 **{name: result(cell) for name, cell in zip(self.outs, written[width:], strict=False)},
             }
             found.append(Row(index, tests, results, told, cells))

@@ -12,6 +12,7 @@ from chalicelib.language.cases import APPLIES, REFUSED
 from chalicelib.language.compile import DECIDES
 from chalicelib.language.declared import DeclaredOutput
 from chalicelib.language.parse import OBJECT, Call, Fields, Tree
+from chalicelib.rules.rendering.columns import compiled, table_of, texts
 from chalicelib.rules.rendering.layouts import layout_sections
 from chalicelib.rules.rendering.parts import (
     aggregate,
@@ -57,9 +58,11 @@ def render(document: Mapping[str, Any], *, version: int | None = None, coverage:
         lines.extend(_inputs(document))
         lines.extend(_when(document, words))
     lines.extend(_definitions(document, words))
-    for name, raw in _mapping(document, "tables").items():
+    tables = _mapping(document, "tables")
+    rule = compiled(document) if tables else None
+    for name, raw in tables.items():
         if isinstance(raw, Mapping):
-            lines.extend(table(name, raw, words))
+            lines.extend(table(name, raw, words, texts(table_of(rule, name))))
     lines.extend(_outputs(document, words))
     lines.extend(_cases(document))
     lines.extend(_coverage(coverage))

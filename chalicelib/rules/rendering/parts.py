@@ -11,6 +11,7 @@ from chalicelib.language.declared import Declared, DeclaredOutput
 from chalicelib.language.faults import Report
 from chalicelib.language.kinds import json_value
 from chalicelib.rules.rendering.phrases import interval, listed, number, places, rounding
+from chalicelib.rules.rendering.said import cell_text
 from chalicelib.rules.rendering.words import Words
 
 _SPECIAL: Final = str.maketrans({character: f"\\{character}" for character in "\\`*_<>|[]#~"} | {"&": "&amp;"})
@@ -119,15 +120,21 @@ def aggregate(raw: Mapping[str, Any]) -> str:
     period = str(raw.get("period", "")).replace("_", " ")
     back = raw.get("back", 0)
     when = f"the {period} of the event so far" if not back else f"the {period} {back} before that of the event"
-    return f"sum of {raw.get('of', 'points')} over {when}"
+    types = raw.get("event_types")
+    of_types = f" of {', '.join(map(str, types))}" if isinstance(types, Sequence) and types else ""
+    return f"sum of {raw.get('of', 'points')}{of_types} over {when}"
 
 
-def table(name: str, raw: Mapping[str, Any], words: Words) -> list[str]:
-    """A decision table with its policy."""
+def table(name: str, raw: Mapping[str, Any], words: Words, texts: Sequence[bool] = ()) -> list[str]:
+    """A decision table with its policy; ``texts`` says of each condition column whether it tests a text."""
     inputs, outs = list(raw.get("in", ())), list(raw.get("out", ()))
+    of_texts = texts or [False] * len(inputs)
     header = [escaped(words.name(str(column))) for column in (*inputs, *outs)]
     rows = [
-        [*(condition(cell) for cell in row[: len(inputs)]), *(result(cell) for cell in row[len(inputs) :])]
+        [
+            *(condition(cell, text=text) for cell, text in zip(row, of_texts, strict=False)),
+            *(result(cell) for cell in row[len(inputs) :]),
+        ]
         for row in raw.get("rows", ())
         if isinstance(row, Sequence)
     ]
@@ -154,25 +161,19 @@ def policy(raw: Mapping[str, Any]) -> str:
     return _HITS.get(hit, escaped(hit))
 
 
-def condition(raw: object) -> str:
-    """A condition cell."""
+def condition(raw: object, *, text: bool) -> str:
+    """A condition cell; of a column of texts only "-" is more than the text itself."""
     match raw:
         case "-":
             return "anything"
-        case str():
-            return (interval(raw) or raw) if _is_range(raw) else raw
+        case str() if not text and raw.lstrip()[:1] in {"[", "("}:
+            return interval(raw) or cell_text(raw)
         case list() | tuple():
-            return listed(map(condition, raw), "or")
+            return listed(map(result, raw), "or")
     return result(raw)
 
 
-def _is_range(raw: str) -> bool:
-    """Whether it is an interval of numbers or dates, and not a text that looks like one."""
-    inner = raw.strip()
-    return bool(inner) and inner[0] in "[(" and all(one.isdigit() or one in "-., " for one in inner[1:-1])
-
-
-def result(raw: object) -> str:
+def result(raw: object) -> str:  # noqa: PLR0911 - one return for each type
     """A result cell, or another constant that stands alone."""
     match raw:
         case None:
@@ -185,7 +186,9 @@ def result(raw: object) -> str:
             return f"[{', '.join(map(result, raw))}]"
         case Mapping():
             return "{" + given(raw) + "}"
-    return str(json_value(raw)) if not isinstance(raw, str) else raw or "“”"
+        case str():
+            return cell_text(raw)
+    return str(json_value(raw))
 
 
 def given(values: Mapping[str, Any]) -> str:

@@ -28,20 +28,6 @@ def number(value: object) -> str:
     return plain(value) if isinstance(value, Decimal) else str(value)
 
 
-def literal(value: object) -> str:
-    """A constant: texts in quotes, dates and numbers bare."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true" if value else "false"
-        case str() if _DAY.fullmatch(value):
-            return value
-        case str():
-            return f"“{value}”"
-    return number(value)
-
-
 def listed(parts: Iterable[str], last: str = "and") -> str:
     """``a, b and c``."""
     *most, end = [*parts] or [""]

@@ -10,6 +10,7 @@ from chalicelib.language.hit_policies import COLLECTIONS, HIT_POLICIES
 from chalicelib.language.reading import NORMALIZERS
 from chalicelib.language.rounding import ROUNDING_MODES
 from chalicelib.language.tree import AS_OF
+from chalicelib.rules.code_table_values import TYPES as VALUE_TYPES
 from chalicelib.rules.facts import Fact
 from chalicelib.rules.schemas.operators import EXPRESSION, Schema
 
@@ -117,6 +118,35 @@ def declared_input() -> Schema:
     }
 
 
+def declared_value() -> Schema:
+    """What the values of a code table may be."""
+    bound = {"description": "Inclusive.", "examples": ["2"]}
+    return {
+        "type": "object",
+        "description": "What the values may be, where a rule reads them as numbers, say; without it any text.",
+        "properties": {
+            "type": {
+                "enum": list(VALUE_TYPES),
+                "description": "decimal: to `scale` places. enum: one of `values`.",
+            },
+            "scale": _SCALE,
+            "values": _VALUES,
+            "min": bound,
+            "max": bound,
+            "description": DESCRIPTION,
+        },
+        "required": ["type"],
+        "additionalProperties": False,
+        "allOf": [
+            _only_for("scale", ("decimal",), required=True),
+            _only_for("values", ("enum",), required=True),
+            _only_for("min", ("integer", "decimal", "date")),
+            _only_for("max", ("integer", "decimal", "date")),
+        ],
+        "examples": [{"type": "decimal", "scale": 4, "min": "0.5", "max": "2"}],
+    }
+
+
 def _required_for(key: str, kind: str, value: Schema) -> Schema:
     """A ``kind`` needs ``key``; with other types the hub does not look at it."""
     return {
@@ -203,11 +233,21 @@ def aggregate() -> Schema:
                 "maximum": BACK_MAX,
                 "description": "How many periods earlier: 1 is the one before.",
             },
+            "event_types": {
+                "type": "array",
+                "items": {"type": "string", "minLength": 1},
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "Only events of these types count, each a value of the input `event_type`.",
+            },
             "description": DESCRIPTION,
         },
         "required": ["of", "period"],
         "additionalProperties": False,
-        "examples": [{"of": "points", "period": "calendar_month"}],
+        "examples": [
+            {"of": "points", "period": "calendar_month"},
+            {"of": "points", "period": "calendar_month", "event_types": ["HOURS", "SPEND"]},
+        ],
     }
 
 

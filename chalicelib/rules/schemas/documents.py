@@ -21,6 +21,7 @@ from chalicelib.rules.schemas.declarations import (
     case,
     day,
     declared_input,
+    declared_value,
     named,
     shape,
     table,
@@ -137,6 +138,7 @@ def code_table() -> Schema:
         "properties": {
             **envelope(),
             "kind": {"const": code_tables.KIND},
+            "value": declared_value(),
             "entries": {
                 "type": "array",
                 "items": entry,

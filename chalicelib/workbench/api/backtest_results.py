@@ -10,8 +10,8 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.access.scopes import Scope
-from chalicelib.errors import InvalidInput, NotFound, Unprocessable
-from chalicelib.files.rejects import harmless
+from chalicelib.errors import InvalidInput, NotFound, NotPermitted, Unprocessable
+from chalicelib.files.marking import harmless
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts, pages
 from chalicelib.web.amounts import AmountText
@@ -23,6 +23,7 @@ from chalicelib.web.paths import BacktestId
 from chalicelib.web.shapes import PublicId, View
 from chalicelib.workbench import showing
 from chalicelib.workbench.api.backtests import BacktestView, readable, view_of
+from chalicelib.workbench.backtests import Backtest
 from chalicelib.workbench.showing import Difference, MovedEvent, MovedMember, ProgramResult, Record, Result
 
 blueprint = Blueprint(__name__)
@@ -167,10 +168,10 @@ class BacktestRecordQuery(PageQuery):
     )
 
 
-@endpoint(blueprint, "GET /v1/backtests/{backtest_id}", scope=Scope.RULES_READ, raises=[NotFound])
+@endpoint(blueprint, "GET /v1/backtests/{backtest_id}", scope=Scope.RULES_READ, raises=[NotFound, NotPermitted])
 def get_backtest(call: Call, backtest_id: BacktestId) -> BacktestResultView:
     """Show how far a back-test is and what it found: sums by program and unit, reasons, movers with both traces."""
-    asked = readable(call, backtest_id)
+    asked = _with_records(call, backtest_id)
     found = showing.result(call.db, asked)
     return BacktestResultView(**view_of(call.db, asked).model_dump(), **_result(found))
 
@@ -179,13 +180,13 @@ def get_backtest(call: Call, backtest_id: BacktestId) -> BacktestResultView:
     blueprint,
     "GET /v1/backtests/{backtest_id}/members",
     scope=Scope.RULES_READ,
-    raises=[NotFound, InvalidInput, Unprocessable],
+    raises=[NotFound, NotPermitted, InvalidInput, Unprocessable],
 )
 def list_backtest_members(
     call: Call, backtest_id: BacktestId, query: DifferenceQuery
 ) -> Page[DifferenceView] | Attachment:
     """List what the version changes for each member, as pages or as one CSV."""
-    asked = readable(call, backtest_id)
+    asked = _with_records(call, backtest_id)
     after = pages.after_id(call, query)
     if query.format == "csv":
         rows = showing.members_of(call.db, asked, changed=query.changed, after=after, limit=CSV_ROWS_MAX + 1)
@@ -203,15 +204,24 @@ def list_backtest_members(
     blueprint,
     "GET /v1/backtests/{backtest_id}/records",
     scope=Scope.RULES_READ,
-    raises=[NotFound, InvalidInput],
+    raises=[NotFound, NotPermitted, InvalidInput],
 )
 def list_backtest_records(call: Call, backtest_id: BacktestId, query: BacktestRecordQuery) -> Page[RecordView]:
     """List the records that the version refuses and that were accepted, and the reverse; the first 10,000 are kept."""
-    asked = readable(call, backtest_id)
+    asked = _with_records(call, backtest_id)
     rows = showing.records_of(
         call.db, asked, kind=query.change, after=pages.after_seq(call, query), limit=query.limit + 1
     )
     return pages.page(call, query, rows, view=_record, position=lambda row: (row.number,))
+
+
+def _with_records(call: Call, backtest_id: str) -> Backtest:
+    """A back-test that the caller may see with what it says of members. Raises NotFound and NotPermitted."""
+    if Scope.ACCRUALS_READ not in call.principal.scopes:
+        raise NotPermitted(
+            f"What a back-test found is of records: it needs the scope {Scope.ACCRUALS_READ}.", code="scope_missing"
+        )
+    return readable(call, backtest_id)
 
 
 def _result(found: Result | None) -> dict[str, Any]:

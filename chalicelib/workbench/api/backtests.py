@@ -138,6 +138,7 @@ def start_backtest(call: Call, ruleset_id: RulesetId, version: VersionNumber, bo
         file_ids=[raw_id("fil", one) for one in body.file_ids],
         first_day=body.from_date,
         last_day=body.to_date,
+        bound_to=call.partner_scope,
         caller=call.caller,
         now=call.now,
     )

@@ -17,7 +17,7 @@ from chalicelib.storage.ids import raw_id
 from chalicelib.web.answers import Answer
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
-from chalicelib.web.paths import CaseId, RulesetId
+from chalicelib.web.paths import INTEGER_MAX, CaseId, RulesetId
 from chalicelib.web.shapes import Body, Day
 from chalicelib.workbench import masking, rows
 
@@ -38,7 +38,7 @@ class GoldenCaseBody(Body):
         description="With `from_row`: a row of this file, as if the accrual that it became was named. Of a rejected row"
         " its facts are given, and expected is `expect`, or else what the version in force says of it now.",
     )
-    from_row: int | None = Field(default=None, ge=1)
+    from_row: int | None = Field(default=None, ge=1, le=INTEGER_MAX)
     name: str | None = Field(default=None, min_length=1, max_length=200, description="What it shows; null: its id.")
     why: str | None = Field(default=None, min_length=1, max_length=2000)
     as_of: Day | None = Field(default=None, description="The day of the decision.")
@@ -74,7 +74,7 @@ def keep_golden_case(
         caller=call.caller,
         now=call.now,
     )
-    return Answer(201 if kept.created else 200, GoldenCaseView.of(kept.case))
+    return Answer(201 if kept.created else 200, GoldenCaseView.of(call, kept.case))
 
 
 class _Made(NamedTuple):

@@ -4,14 +4,15 @@ It is here and not beside the other endpoints of partners because its rules come
 promoted ones: an approval is bound to back-tests, which this room knows.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.access.scopes import Scope
-from chalicelib.errors import NotFound
+from chalicelib.errors import NotFound, NotPermitted
 from chalicelib.partners import directory, onboarding
+from chalicelib.partners.plans import Action
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.paths import PartnerCode
@@ -37,14 +38,23 @@ class OnboardingBundle(Body):
 
 
 class StepView(View):
-    """What happened to one object; ``awaits_approval``: it is stored and decides once a second person approved it."""
+    """What happened to one object."""
 
     kind: str
     code: str
-    action: Literal["create", "change", "unchanged", "awaits_approval"]
+    action: Action = Field(
+        description="Of a stored version that files do not let decide: `awaits_approval` by a second person;"
+        " `awaits_promotion` by a person, because it would take days away from a version that was promoted by hand;"
+        " `withdrawn` by a rollback; `behind` what the hub has."
+    )
     before: dict[str, Any]
-    after: dict[str, Any]
-    changes: list[str] = Field(description="What changes in a document, in sentences.")
+    after: dict[str, Any] = Field(
+        description="Of an activation, `decides` here and in `before` is the whole timeline: versions and since when."
+    )
+    changes: list[str] = Field(description="What changes in a document, or what keeps it from deciding, in sentences.")
+    needs_approval: bool = Field(
+        description="It changes money otherwise than by a rule: another person must approve the plan."
+    )
 
     @classmethod
     def of(cls, step: onboarding.Step) -> "StepView":
@@ -56,6 +66,7 @@ class StepView(View):
             before=dict(step.before),
             after=dict(step.after),
             changes=list(step.changes),
+            needs_approval=step.needs_approval,
         )
 
 
@@ -78,7 +89,7 @@ class PlanView(View):
     blueprint,
     "PUT /v1/partners/{partner_id}/onboarding",
     scope=Scope.PARTNERS_ADMIN,
-    raises=[onboarding.BundleRefused, NotFound],
+    raises=[onboarding.BundleRefused, NotFound, NotPermitted],
     body_bytes_max=4 << 20,
     exact_numbers=True,
 )
@@ -86,7 +97,9 @@ def onboard_partner(call: Call, partner_id: PartnerCode, query: OnboardingQuery,
     """Apply one onboarding bundle: create or change a partner, its programs, layouts, rules and targets.
 
     The path takes the partner's code. With ``dry_run=true`` nothing changes and the answer is the plan. A bundle in
-    which anything is wrong changes nothing, and every wrong place is named.
+    which anything is wrong changes nothing, and every wrong place is named. Where rules need approval, steps that
+    change money otherwise than by a rule are refused here (`approval_required`): they go by a plan that another person
+    approves.
     """
     bound = call.partner_scope is not None
     if bound:

@@ -1,7 +1,6 @@
 """GET /v1/rulesets/{ruleset_id}: one ruleset with what it says, what asks it, and how that came about."""
 
 from datetime import date, datetime
-from typing import Literal
 
 from chalice.app import Blueprint
 from pydantic import Field
@@ -17,12 +16,9 @@ from chalicelib.web.endpoint import endpoint
 from chalicelib.web.paths import RulesetId
 from chalicelib.web.shapes import PublicId, View
 from chalicelib.workbench import bindings
-from chalicelib.workbench.api.approvals import StretchView
-from chalicelib.workbench.bindings import Binding
+from chalicelib.workbench.api.approvals import BindingView, StretchView
 
 blueprint = Blueprint(__name__)
-
-_BOUND_AS = {"program": "prg", "target": "tgt"}
 
 
 class DefinitionView(View):
@@ -31,28 +27,6 @@ class DefinitionView(View):
     version: int
     live: bool
     content: str = Field(description="The canonical JSON text of that version.")
-
-
-class BindingView(View):
-    """Something that asks the ruleset: a program, a target, or a partner's files of that layout."""
-
-    kind: Literal["program", "target", "layout"]
-    partner_id: PublicId
-    partner_code: str
-    code: str
-    id: PublicId | None = Field(description="Null of a layout: a file names it by its folder.")
-
-    @classmethod
-    def of(cls, binding: Binding) -> "BindingView":
-        """The view of a binding."""
-        object_id = binding.object_id
-        return cls(
-            kind=binding.kind,
-            partner_id=public_id("par", binding.partner_id),
-            partner_code=binding.partner_code,
-            code=binding.code,
-            id=None if object_id is None else public_id(_BOUND_AS[binding.kind], object_id),
-        )
 
 
 class SavedView(View):

@@ -25,7 +25,7 @@ from chalicelib.web import amounts
 from chalicelib.web.amounts import AmountText, DecimalText
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
-from chalicelib.web.paths import RulesetId, VersionNumber
+from chalicelib.web.paths import INTEGER_MAX, RulesetId, VersionNumber
 from chalicelib.web.shapes import Body, Day, PublicId, View
 from chalicelib.workbench import rows, simulating
 from chalicelib.workbench.simulating import Then
@@ -53,7 +53,7 @@ class Simulation(Body):
         default=None,
         description="With `row_no`: the accrual that the row became, or a rejected row as if it came in now.",
     )
-    row_no: int | None = Field(default=None, ge=1)
+    row_no: int | None = Field(default=None, ge=1, le=INTEGER_MAX)
 
 
 class ThenView(View):

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from chalicelib.access import keys, users
+from chalicelib.access.caller import Caller
 from chalicelib.access.models import api_key, audit_event, user_account
 from chalicelib.access.scopes import PARTNER_SCOPES, ROLE_SCOPES, Role, Scope
 from chalicelib.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, NotPermitted, UnknownReference
@@ -286,3 +287,63 @@ class TestRevoking:
             keys.revoke(db, made.id, partner_id=PARTNER, caller=CALLER, now=now)
             with pytest.raises(NotAuthenticated):
                 principal(db, old, now)
+
+
+class TestTheHandsOfAKey:
+    """Through whose hands a secret went."""
+
+    def made(self, db, by, now, owner=None):
+        """A key of a user, made by the user whose key ``by`` is."""
+        granter = principal(db, by, now)
+        owner = owner or make_user(db, Role.APPROVER)
+        caller = Caller(granter.actor, "test")
+        scopes = {Scope.RULES_READ, Scope.KEYS_ROTATE}
+        made, text = keys.create(
+            db, name="k", scopes=scopes, user_id=owner.id, granted_by=granter, caller=caller, now=now
+        )
+        return granter.actor, made, text
+
+    def test_are_none_where_the_hub_made_it(self, database):
+        with database.write() as db:
+            assert keys.holders(db, make_user_key(db)[0].id) == frozenset()
+
+    def test_are_those_who_made_it_and_what_it_was_made_with(self, database, now):
+        with database.write() as db:
+            front = make_user(db)
+            granter = principal(db, make_user_key(db)[1], now)
+            caller = Caller(granter.actor, "test")
+            _, text = keys.create(
+                db, name="k", scopes=set(Scope), user_id=front.id, granted_by=granter, caller=caller, now=now
+            )
+            second, made, _ = self.made(db, text, now)
+
+            assert keys.holders(db, made.id) == {granter.actor, second}
+
+    def test_stay_when_it_is_rotated(self, database, now):
+        with database.write() as db:
+            maker, made, text = self.made(db, make_user_key(db)[1], now)
+            owner = principal(db, text, now)
+            caller = Caller(owner.actor, "test")
+            new, _ = keys.rotate(db, made.id, overlap=timedelta(0), granted_by=owner, caller=caller, now=now)
+
+            assert keys.holders(db, new.id) == {maker, owner.actor}
+
+    def test_stay_when_somebody_else_rotates_it(self, database, now):
+        with database.write() as db:
+            maker, made, _ = self.made(db, make_user_key(db)[1], now)
+            other = principal(db, make_user_key(db)[1], now)
+            caller = Caller(other.actor, "test")
+            new, _ = keys.rotate(db, made.id, overlap=timedelta(0), granted_by=other, caller=caller, now=now)
+
+            assert keys.holders(db, new.id) == {maker, other.actor}
+
+    def test_of_a_user_are_those_of_the_keys_that_could_act_at_that_time(self, database, now):
+        hour = timedelta(hours=1)
+        with database.write() as db:
+            owner = make_user(db, Role.APPROVER)
+            maker, made, _ = self.made(db, make_user_key(db)[1], now, owner)
+            keys.revoke(db, made.id, partner_id=None, caller=CALLER, now=now + 2 * hour)
+
+            held = [keys.held_for(db, owner.id, at=now + hours * hour) for hours in (-1, 0, 1, 2)]
+
+        assert held == [frozenset(), {maker}, {maker}, frozenset()]

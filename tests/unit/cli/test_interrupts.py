@@ -1,8 +1,10 @@
-"""Ctrl-C while `hub up` is still loading: nothing answers it yet, and still it ends the hub cleanly."""
+"""Signals that end a command: none is lost, whenever it comes."""
 
 import os
 import signal
 import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,3 +55,47 @@ def test_a_signal_that_comes_too_early_stops_the_hub_all_the_same(
     said, _ = loading.communicate(timeout=LOADED_S)
 
     assert (loading.returncode, said.splitlines()) == (0, ["Stopping …", "Stopped."])
+
+
+def test_a_signal_that_is_lost_in_a_callback_is_told_at_the_next_check():
+    told = _ran(
+        """
+        class Dropped:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        del (dropped := [Dropped()])[0]
+        print("lost", flush=True)
+        try:
+            interrupts.check()
+        except interrupts.Interrupted:
+            print("told")
+        """
+    )
+
+    assert (told.returncode, told.stdout.split()) == (0, ["lost", "told"])
+
+
+def test_a_signal_that_was_answered_leaves_the_exit_status_alone():
+    told = _ran(
+        """
+        try:
+            exec("os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(9)")
+        except interrupts.Interrupted:
+            print("answered")
+        """
+    )
+
+    assert (told.returncode, told.stdout.split()) == (0, ["answered"])
+
+
+def _ran(program: str) -> subprocess.CompletedProcess[str]:
+    begin = "import os, signal\nfrom cli import interrupts\ninterrupts.check()\ninterrupts.raise_the_first()\n"
+    return subprocess.run(
+        [sys.executable, "-c", begin + textwrap.dedent(program)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=LOADED_S,
+        check=False,
+    )

@@ -1,10 +1,13 @@
 """How commands answer people and programs."""
 
+import json
+
 import pytest
 from rich.table import Table
 
 from chalicelib.errors import Fault, InvalidInput
-from cli.reporting import Report, show_error
+from cli.commands import app
+from cli.reporting import Report, run, show_error
 
 
 class TestReport:
@@ -19,6 +22,35 @@ class TestReport:
         Report(as_json=True).answer({"a": "ü"}, Table(title="not this"))
 
         assert capsys.readouterr() == ('{\n  "a": "ü"\n}\n', "")
+
+
+class TestRun:
+    @pytest.mark.parametrize(
+        "arguments",
+        [["rules", "promote", "--json"], ["rules", "explode", "--json"], ["rules", "approve", "a", "--json"]],
+    )
+    def test_wrong_use_is_one_document_for_programs_and_ends_with_2(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str]
+    ):
+        with pytest.raises(SystemExit) as ended:
+            run(app, arguments)
+
+        assert ended.value.code == 2
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "wrong_usage"
+
+    def test_a_refusal_is_one_document_and_ends_with_1(self, capsys: pytest.CaptureFixture[str]):
+        with pytest.raises(SystemExit) as ended:
+            run(app, ["rules", "test", "no-such-file.json", "--json"])
+
+        assert ended.value.code == 1
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "no_file"
+
+    def test_for_people_wrong_use_is_said_on_standard_error(self, capsys: pytest.CaptureFixture[str]):
+        with pytest.raises(SystemExit) as ended:
+            run(app, ["rules", "promote"])
+
+        assert ended.value.code == 2
+        assert capsys.readouterr().out == ""
 
 
 class TestShowError:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.language import parse_json
+from chalicelib.partners.plans import ACTIONS
 from chalicelib.rules import canonical
 from cli.client import HubClient
 from tests.unit.cli.answers import Answers
@@ -28,10 +29,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def planned(**more: Any) -> dict[str, Any]:
-    counts = {"create": 1, "change": 0, "unchanged": 0, "awaits_approval": 0}
+    counts = dict.fromkeys(ACTIONS, 0) | {"create": 1}
     step = {"kind": "partner", "code": "acme", "action": "create", "before": {}, "after": {}, "changes": []}
-    partners = [{"partner": "acme", "steps": [step]}]
-    return {"plan_hash": "ab" * 32, "applied": False, "counts": counts, "partners": partners} | more
+    partners = [{"partner": "acme", "steps": [step | {"needs_approval": False}]}]
+    return {
+        "plan_hash": "ab" * 32,
+        "applied": False,
+        "needs_approval": False,
+        "counts": counts,
+        "partners": partners,
+    } | more
 
 
 class TestPlanAndApply:
@@ -113,7 +120,41 @@ class TestPlanAndApply:
     def test_a_file_that_is_no_plan_is_refused(self, folder: Path):
         done = hub("rules", "apply", str(folder / "partners/acme.json"), "--json")
 
-        assert (done.exit_code, answer(done)["error"]["code"]) == (1, "not_a_plan")
+        assert (done.exit_code, answer(done)["error"]["code"]) == (2, "not_a_plan")
+
+    @pytest.mark.parametrize(
+        "broken", ['{"format": "interline-plan/1"}', '{"format": "interline-plan/1", "hub": 1}', "{"]
+    )
+    def test_a_broken_plan_is_wrong_use_for_apply_and_approve(self, tmp_path: Path, broken: str):
+        path = tmp_path / "the.plan"
+        path.write_text(broken)
+        for command in ("apply", "approve"):
+            done = hub("rules", command, str(path), "--json")
+            assert (done.exit_code, answer(done)["error"]["code"]) == (2, "not_a_plan")
+        assert Answers.asked == []
+
+    def test_approve_of_a_plan_shows_what_the_hub_says_of_it_and_approves_its_hash(self, folder: Path, tmp_path: Path):
+        step = {"kind": "code_table", "code": "grades", "action": "change", "before": {}, "after": {}}
+        kept = {
+            "plan_hash": "ab" * 32,
+            "planned_by": "usr_1",
+            "partners": [{"partner": "acme", "steps": [step | {"changes": ["A: 1 -> 2"], "needs_approval": True}]}],
+            "events": [],
+        }
+        approved = kept | {"events": [{"event": "approved", "actor": "usr_2"}]}
+        Answers.prepared += [(200, planned(needs_approval=True)), (200, kept), (200, approved)]
+        out = tmp_path / "the.plan"
+        made = hub("rules", "plan", str(folder), "--out", str(out))
+
+        done = hub("rules", "approve", str(out), "--note", "as agreed")
+
+        assert f"hub rules approve {out}" in made.stdout.replace("\n", "")
+        assert done.exit_code == 0, done.output
+        assert "A: 1 -> 2" in done.stdout
+        assert "is approved by usr_2" in done.stdout
+        address = f"/v1/config/plans/{'ab' * 32}"
+        assert [each[:2] for each in Answers.asked[1:]] == [("GET", address), ("POST", f"{address}/approve")]
+        assert json.loads(Answers.asked[-1][3]) == {"note": "as agreed"}
 
     def test_the_old_way_to_ask_for_a_plan_is_gone(self, folder: Path):
         assert hub("rules", "apply", str(folder), "--dry-run").exit_code == 2
@@ -145,7 +186,10 @@ class TestPull:
             (200, {"decides": [{"effective_from": "2026-01-01", "version": 3}]}),
             (200, {"content": rule}),
             (200, {"decides": []}),
-            (200, {"items": [{"code": "grades", "partner_id": None, "owner": "ops"}], "next_cursor": None}),
+            (
+                200,
+                {"items": [{"code": "grades", "partner_id": None, "owner": "ops", "value": None}], "next_cursor": None},
+            ),
             (200, {"items": [entry], "next_cursor": None}),
         ]
 

@@ -156,11 +156,15 @@ class TestApproveAndPromote:
         promoted = {"changed": True, "effective_from": "2026-12-01", "approved_by": "usr_1", "decided_already": 3}
         Answers.prepared += [(200, approved), (200, promoted | {"decides": decides})]
 
-        first = hub("rules", "approve", "acme.accrual", "--version", "2", "--backtest", "bkt_1")
+        first = hub("rules", "approve", "acme.accrual", "--version", "2", "--backtest", "bkt_1", "--from", "2026-12-01")
         second = hub("rules", "promote", "acme.accrual", "--version", "2", "--from", "2026-12-01")
 
         assert (first.exit_code, second.exit_code) == (0, 0), first.output + second.output
-        assert json.loads(Answers.asked[0][3]) == {"backtest_id": "bkt_1", "note": None}
+        assert json.loads(Answers.asked[0][3]) == {
+            "backtest_ids": ["bkt_1"],
+            "effective_from": "2026-12-01",
+            "note": None,
+        }
         assert json.loads(Answers.asked[1][3])["effective_from"] == "2026-12-01"
         assert "3 events since then were decided by others and stay." in second.stdout
 

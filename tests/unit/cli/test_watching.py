@@ -54,6 +54,7 @@ def activated(version: int) -> dict[str, Any]:
         "before": {},
         "after": after,
         "changes": [],
+        "needs_approval": False,
     }
 
 
@@ -128,6 +129,28 @@ class TestLook:
         watched.look()
 
         assert asked() == ["acme"]
+
+
+class TestWhereRulesNeedApproval:
+    def test_only_checks_and_says_so(self, watched: Watched):
+        watched.watcher._saves = False
+        Answers.prepared.append(plan(activated(2)))
+        edited(watched.folder / "rulesets/acme.accrual.json", why="Another reason.")
+
+        [(level, sentence)] = watched.look()
+
+        assert [path for _, path, _, _ in Answers.asked] == ["/v1/partners/acme/onboarding?dry_run=true"]
+        assert level == "INFO"
+        assert sentence.startswith("Checked: activation acme.accrual would change. Rules need approval here")
+
+
+class TestWhatIsLeftToAPerson:
+    @pytest.mark.parametrize("action", ["withdrawn", "behind", "awaits_promotion"])
+    def test_is_a_warning_that_says_what_to_do(self, watched: Watched, action: str):
+        Answers.prepared.append(plan(activated(2) | {"action": action, "changes": ["do this"]}))
+        edited(watched.folder / "rulesets/acme.accrual.json", why="Another reason.")
+
+        assert watched.look() == [("WARNING", "acme.accrual version 2 does not decide by its file: do this.")]
 
 
 class TestBegin:

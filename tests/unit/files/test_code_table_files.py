@@ -1,5 +1,6 @@
 """Entries of code tables that come as a file (I16): the partner's own tables, by row, once, and with an answer."""
 
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -12,9 +13,9 @@ from chalicelib.rules import code_tables
 from chalicelib.rules.models import code_table_change, code_table_entry
 from chalicelib.settings import Settings, settings
 from tests.factories.code_tables import agree, entries
-from tests.factories.files import Hub
+from tests.factories.files import Hub, hours_layout, people_layout
 from tests.factories.partners import make_partner
-from tests.factories.rules import code_table, table_document
+from tests.factories.rules import code_table, live_ruleset, table_document
 
 TODAY = date(2026, 11, 20)
 #: Accepted, ended, twice the same, an overlap, and tables that are not acme's to change.
@@ -110,6 +111,31 @@ class TestRows:
         assert [(each.code, each.column_name) for each in tables.rows()] == [(code, column)]
         assert said(tables) == {"G1": "10", "G2": "20"}
 
+    def test_let_what_has_no_end_go_on_after_them(self, tables: Hub):
+        file = tables.process("code_tables", entries("acme.grade,G1,11,,true,2026-03-01,2026-03-31"))
+
+        assert file.rows_accepted == 1
+        days = [date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 31), date(2026, 4, 1)]
+        assert [said(tables, on=day)["G1"] for day in days] == ["10", "11", "11", "10"]
+
+    def test_whose_value_is_not_what_the_table_declares_are_refused(self, tables: Hub):
+        declared = {"type": "decimal", "scale": 4, "min": "0.5", "max": "2"}
+        with tables.database.write() as db:
+            code_table(db, tables.partner.id, table_document("acme.rate", {"USD": "0.8547"}, value=declared))
+
+        tables.process(
+            "code_tables",
+            entries(
+                "acme.rate,USD,8.621,,true,2026-10-01,",
+                "acme.rate,USD,0.8621,,true,2026-11-01,",
+                "acme.rate,USD,none,,false,2027-01-01,",
+            ),
+        )
+
+        assert [(row.row_no, row.code, row.column_name) for row in tables.rows()] == [(1, "bad_value", "value")]
+        assert said(tables, "acme.rate") == {"USD": "0.8621"}
+        assert said(tables, "acme.rate", on=date(2027, 1, 1)) == {}
+
     def test_that_end_what_has_ended_are_duplicates(self, tables: Hub):
         ended = "acme.grade,G2,20,,false,2026-10-01,"
         tables.process("code_tables", entries(ended))
@@ -117,6 +143,46 @@ class TestRows:
         file = tables.process("code_tables", entries(ended, "acme.grade,G1,10,,true,1900-01-01,"), name="again.csv")
 
         assert (file.rows_duplicate, file.rows_accepted) == (2, 0)
+
+
+class TestRowsOfATableThatDecidesPoints:
+    """Where rules need approval, no file changes what an accrual rule, or a layout of accruals, looks up."""
+
+    ROW = "acme.grade,G1,11,,true,2026-07-01,"
+
+    @pytest.fixture
+    def approval_required(self, tables: Hub, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """A hub that asks for a second person; hours are looked up in acme.grade, rosters in acme.status."""
+        layout = hours_layout()
+        layout["fields"] = layout["fields"] | {"reference": {"expr": {"lookup": ["acme.grade", {"var": "hours"}]}}}
+        roster = people_layout()
+        roster["fields"] = roster["fields"] | {"country": {"expr": {"lookup": ["acme.status", {"var": "country"}]}}}
+        with tables.database.write() as db:
+            code_table(db, tables.partner.id, table_document("acme.status"))
+            live_ruleset(db, tables.partner.id, layout)
+            live_ruleset(db, tables.partner.id, roster)
+        monkeypatch.setenv("INTERLINE_RULE_APPROVAL", "required")
+        settings.cache_clear()
+        yield
+        monkeypatch.undo()
+        settings.cache_clear()
+
+    @pytest.mark.usefixtures("approval_required")
+    def test_are_rejected_and_the_others_are_not(self, tables: Hub):
+        same = "acme.grade,G2,20,,true,1900-01-01,"
+
+        file = tables.process("code_tables", entries(self.ROW, same, "acme.status,G1,11,,true,2026-01-01,"))
+
+        assert (file.rows_accepted, file.rows_duplicate, file.rows_rejected) == (1, 1, 1)
+        [rejected] = [row for row in tables.rows() if row.outcome == "rejected"]
+        assert (rejected.code, rejected.column_name) == ("approval_required", "table")
+        assert "acme.grade decides points of acme.hours: " in rejected.message
+        assert said(tables) == {"G1": "10", "G2": "20"}
+        assert said(tables, "acme.status")["G1"] == "11"
+
+    @pytest.mark.usefixtures("tables")
+    def test_are_accepted_where_rules_need_no_approval(self, tables: Hub):
+        assert tables.process("code_tables", entries(self.ROW)).rows_accepted == 1
 
 
 class TestOnce:

@@ -45,7 +45,7 @@ class TestProcessing:
 
         digest = (file.sha256 or b"").hex()
         assert (file.state, file.compressed, file.rows_accepted) == ("processed", True, 2)
-        assert hub.read("hub-archive", f"acme/{digest}.csv.gz") == packed
+        assert hub.read("hub-archive", f"acme/{digest}.original") == packed
         assert hub.read("hub-archive", f"acme/{digest}.csv") == TWO_ROWS.encode()
 
     def test_stores_where_each_event_stands_in_the_file(self, hub: Hub):

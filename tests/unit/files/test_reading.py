@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.files import reading
-from chalicelib.files.reading import Measured, content_of, one_record, records
+from chalicelib.files.reading import Measured, one_record, records
 from chalicelib.files.refusals import FileRefused
+from chalicelib.files.unpacking import content_of
 from chalicelib.rules.layouts import Format
 
 PLAIN = Format()
@@ -80,7 +81,7 @@ class TestContent:
         packed = gzip.compress(b"a,b\n" * 1000)
         measured = Measured(io.BytesIO(packed))
 
-        content, compressed = content_of(measured, expanded_bytes_max=4000)
+        content, compressed = content_of(measured, PLAIN, expanded_bytes_max=4000)
 
         assert (content.read(), compressed) == (b"a,b\n" * 1000, True)
         measured.drain()
@@ -88,12 +89,12 @@ class TestContent:
 
     def test_a_bomb_is_cut_off_early(self):
         bomb = gzip.compress(b"\0" * 50_000_000)
-        content, _ = content_of(Measured(io.BytesIO(bomb)), expanded_bytes_max=2_000_000)
+        content, _ = content_of(Measured(io.BytesIO(bomb)), PLAIN, expanded_bytes_max=2_000_000)
 
         with pytest.raises(FileRefused, match="expands to more than 2000000 bytes"):
             list(iter(lambda: content.read(1 << 16), b""))
 
     def test_an_empty_object_is_empty(self):
-        content, compressed = content_of(Measured(io.BytesIO(b"")), expanded_bytes_max=10)
+        content, compressed = content_of(Measured(io.BytesIO(b"")), PLAIN, expanded_bytes_max=10)
 
         assert (content.read(), compressed) == (b"", False)

@@ -195,7 +195,7 @@ class TestAnotherTry:
         assert (row.outcome, row.code, row.fixable) == ("rejected", "not_enrolled", False)
 
     def test_rows_of_many_batches_are_all_tried(self, hub: Hub, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("chalicelib.files.retrying._BATCH_ROWS", 2)
+        monkeypatch.setattr("chalicelib.files.retrying.BATCH_ROWS", 2)
         for name in ("one.csv", "two.csv"):
             rows = [f"{name}{number},E{7 + number % 3},2026-11-02,8" for number in range(5)]
             hub.process("hours", hours(*rows), name=name)
@@ -222,7 +222,7 @@ class TestAnotherTry:
             assert list(told) == [early.public_id]
 
     def test_the_last_batch_finds_what_an_earlier_one_broke(self, hub: Hub, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("chalicelib.files.retrying._BATCH_ROWS", 2)
+        monkeypatch.setattr("chalicelib.files.retrying.BATCH_ROWS", 2)
         hub.process("hours", hours(*[f"{number},E9,2026-11-02,8" for number in range(4)]), name="early.csv")
         with hub.database.write() as db:
             db.execute(update(inbound_file).values(rows_duplicate=1))

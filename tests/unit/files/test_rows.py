@@ -4,8 +4,10 @@ import csv
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chalicelib.files import rejects
+from chalicelib.files import marking
 from tests.factories.files import HOURS_HEADER, Hub, hours, people, person
 
 GOOD = "a,E1,2026-11-02,8"
@@ -105,25 +107,24 @@ class TestTheFileOfRejects:
         assert row["resubmit_token"] == f"{hub.file().public_id}.2"
         assert hub.receipt()["rejects"] == "acme/hours/rejects_file.csv"
 
-    def test_is_accepted_once_its_rows_are_mended(self, hub: Hub):
-        hub.process("hours", hours(GOOD, "b,E1,2026-11-31,8"))
-        mended = hub.read("hub-out", "acme/hours/rejects_file.csv").replace(b"2026-11-31", b"2026-11-01")
-
-        file = hub.process("hours", mended, name="mended.csv")
-
-        assert (file.state, file.rows_accepted) == ("processed", 1)
-        assert "Column `error_code` is not in the layout and was not read." in hub.receipt("mended.csv")["warnings"]
-
-    def test_leaves_the_senders_cells_as_they_came(self, hub: Hub):
-        hub.process("hours", hours('"=1+1",E9,2026-11-02,8'))
+    def test_holds_no_formula_of_the_sender(self, hub: Hub):
+        hub.process("hours", hours('"=1+1",E9,2026-11-02,-8'))
 
         [row] = self.rejects(hub)
-        assert row["event"] == "=1+1"
+        assert (row["event"], row["hours"]) == ("'=1+1", "-8")
 
-    @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
-    def test_turns_no_text_of_ours_into_a_formula(self, text: str):
-        assert rejects.harmless(text) == f"'{text}"
-        assert rejects.harmless(f"a{text}") == f"a{text}"
+    @pytest.mark.parametrize("text", ["=1+1", "+x", "-a", "@x", "\tx", "\rx", "-1+1", " =1", "'=1", "\uff1d1"])
+    def test_turns_no_text_into_a_formula(self, text: str):
+        assert marking.harmless(text) == f"'{text}"
+        assert marking.harmless(f"a{text}") == f"a{text}"
+
+    @pytest.mark.parametrize("text", ["", "a", "-8", "-8.50", "+49 170 1234", "'", "'a", "1=1"])
+    def test_leaves_plain_cells_alone(self, text: str):
+        assert marking.harmless(text) == text
+
+    @given(st.text(st.sampled_from("'=+-@\t\r\n 08.,a\uff1d"), max_size=6))
+    def test_gives_back_what_was_there(self, text: str):
+        assert marking.restored(marking.harmless(text)) == text
 
     def test_pads_short_rows_and_joins_long_ones(self, hub: Hub):
         hub.process("hours", hours(GOOD, "b,E1", "c,E1,2026-11-02,8,9"))

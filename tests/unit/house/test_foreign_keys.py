@@ -8,7 +8,7 @@ from chalicelib.storage import tables
 
 # Importing the app brings every room's tables together.
 importlib.import_module("app")
-BULK = ("account", "accrual_event", "transfer", "lot", "lot_use", "delivery", "file_row")
+BULK = ("account", "accrual_event", "transfer", "lot", "lot_use", "hold", "redemption", "delivery", "file_row")
 
 
 @pytest.mark.parametrize("name", BULK)

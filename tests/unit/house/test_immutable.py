@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-IMMUTABLE = {"ruleset_version", "ruleset_activation", "ruleset_approval"}
+IMMUTABLE = {
+    "ruleset_version",
+    "ruleset_activation",
+    "ruleset_approval",
+    "configuration_plan",
+    "configuration_plan_event",
+}
 SOURCES = [
     path
     for folder in ("chalicelib", "cli", "local")

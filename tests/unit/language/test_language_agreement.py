@@ -29,7 +29,7 @@ def test_a_random_rule_is_explained_as_it_is_decided(output, when, records):
         "inputs": {**INPUTS, **generated.INPUTS},
         "let": generated.LET,
         "tables": generated.TABLES,
-        "when": when,
+        **({} if when is None else {"when": when}),
         "outputs": {"it": {**shape, "expr": expr}},
     }
     try:

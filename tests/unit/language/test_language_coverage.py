@@ -44,7 +44,12 @@ class TestItems:
 
     def test_the_condition_is_asked_for_both_ways(self):
         found = coverage(rule(v("hours"), when=both(v("paid"), v("union"))), {"hours": 1, "paid": True, "union": True})
-        assert items(found) == [("when", "/when", ("case 0",)), ("when", "/when", ())]
+        assert items(found) == [
+            ("when", "/when", ("case 0",)),
+            ("when", "/when", ()),
+            ("part", "/when/and/0", ()),
+            ("part", "/when/and/1", ()),
+        ]
         assert found.items[1].what == "a record to which the rule does not apply (paid and union)"
 
     def test_every_arm_is_asked_for_and_the_last_one(self):
@@ -126,6 +131,8 @@ class TestWhatCounts:
         assert items(found) == [
             ("branch", "/outputs/ok/expr", ()),
             ("branch", "/outputs/ok/expr", ("case 0",)),
+            ("part", "/outputs/ok/expr/and/0", ("case 0",)),
+            ("part", "/outputs/ok/expr/and/1", ()),
         ]
 
     def test_a_case_whose_record_cannot_be_read_reaches_nothing(self):
@@ -144,7 +151,7 @@ class TestFindings:
     def test_cases_kept_elsewhere_count_when_they_are_given(self):
         compiled = compile_ruleset(rule(case(v("paid"), 1, 2)))
         cases = tuple(
-            compiled.case({"name": name, "as_of": "2026-10-01", "given": {"paid": paid}, "expect": {"applies": True}})
-            for name, paid in (("yes", True), ("no", False))
+            compiled.case({"name": name, "as_of": "2026-10-01", "given": {"paid": paid}, "expect": {"points": points}})
+            for name, paid, points in (("yes", True, "1"), ("no", False, "2"))
         )
         assert compiled.with_cases(cases).coverage().complete

@@ -301,7 +301,7 @@ def test_what_lint_calls_impossible_does_not_happen(output, when, records):
         "inputs": DECLARED,
         "let": generated.LET,
         "tables": generated.TABLES,
-        "when": when,
+        **({} if when is None else {"when": when}),
         "outputs": {"it": {**shape, "expr": expr}},
     }
     try:

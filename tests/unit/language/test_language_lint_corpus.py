@@ -5,16 +5,29 @@ from typing import Any
 import pytest
 
 from chalicelib.language import RuleRefused, compile_ruleset, lint
-from tests.unit.language.lint_corpus import branches, conditions, conflicts, gaps, tables, traps, uncovered, unused
+from tests.unit.language.lint_corpus import (
+    branches,
+    conditions,
+    conflicts,
+    gaps,
+    impossible,
+    limits,
+    tables,
+    traps,
+    uncovered,
+    unused,
+)
 from tests.unit.language.lint_corpus.words import Pair
 
 CORPUS: dict[str, list[Pair]] = {
-    "always_true": conditions.ALWAYS_TRUE,
-    "always_false": conditions.ALWAYS_FALSE,
+    "always_true": [*conditions.ALWAYS_TRUE, *impossible.ALWAYS_TRUE],
+    "always_constant": limits.ALWAYS_CONSTANT,
+    "always_refused": limits.ALWAYS_REFUSED,
+    "always_false": [*conditions.ALWAYS_FALSE, *impossible.ALWAYS_FALSE],
     "unreachable_branch": branches.UNREACHABLE_BRANCH,
     "unreachable_otherwise": branches.UNREACHABLE_OTHERWISE,
     "output_never_set": branches.OUTPUT_NEVER_SET,
-    "unreachable_row": tables.UNREACHABLE_ROW,
+    "unreachable_row": [*tables.UNREACHABLE_ROW, *impossible.UNREACHABLE_ROW],
     "table_overlap": tables.TABLE_OVERLAP,
     "table_gap": gaps.TABLE_GAP,
     "unused_input": unused.UNUSED_INPUT,

@@ -197,7 +197,8 @@ class TestDocuments:
             ({"aggregates": {"x": {"of": "hours", "period": "calendar_month"}}}, "/aggregates/x/of"),
             ({"aggregates": {"x": {"of": "points", "period": "month"}}}, "/aggregates/x/period"),
             ({"tables": {"t": {"hit": "unique", "in": ["hours"], "out": ["x"], "rows": []}}}, "/tables/t/rows"),
-            ({"effective": {"from": "2026-10-01", "to": "2026-10-01"}}, "/effective/to"),
+            ({"effective": {"from": "2026-10-02", "to": "2026-10-01"}}, "/effective/to"),
+            ({"when": None}, "/when"),
             ({"effective": {"from": "soon"}}, "/effective/from"),
             ({"why": 7}, "/why"),
         ],
@@ -272,8 +273,8 @@ class TestExplain:
             "sentence": (
                 "The rule applies: status is “ACTIVE” and "
                 "tenure_months 24 (months_between(hire_date 2024-10-01, as_of 2026-10-01) = 24) ≥ 6. "
-                "Points 125.00: hours 100 × rate 1.25 (table tier row 2: tenure_months 24 in [24,60)), "
-                "at most (400 - month_points 0), at least 0."
+                "Points 125.00: (hours 100 × rate 1.25 (table tier row 2: tenure_months 24 in [24,60)), "
+                "at most (400 - month_points 0)), at least 0."
             ),
         }
         assert trace["values"]["/outputs/points"] == "125.00"

@@ -31,6 +31,21 @@ def tick(event):
 
 workers.run(app, Timings(), threading.Event())
 """
+HELD = """
+import threading
+from chalice import Chalice
+from local import workers
+from local.event_sources import Timings
+
+app = Chalice("held")
+
+@app.schedule("rate(1 minute)")
+def tick(event):
+    print("begun", flush=True)
+    threading.Event().wait()
+
+workers.run(app, Timings(), workers.stopped_by_sigterm(0.5))
+"""
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -91,3 +106,16 @@ class TestCrash:
         )
 
         assert ended.returncode == 70
+
+
+def test_a_handler_that_waits_for_ever_does_not_hold_the_process():
+    with subprocess.Popen([sys.executable, "-c", HELD], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+
+            process.terminate()
+
+            assert process.wait(30) == 0
+        finally:
+            process.kill()

@@ -237,7 +237,9 @@ class TestChange:
         rule, activation = [step for step in plan.steps if step.action != "unchanged"]
         assert (rule.kind, rule.action, rule.before, rule.after["version"]) == ("ruleset", "change", {"version": 1}, 2)
         assert (activation.kind, activation.action) == ("activation", "change")
-        assert (activation.before, activation.after["version"]) == ({"version": 1}, 2)
+        since = {"effective_from": "2026-01-01"}
+        assert activation.before == {"version": 1, "decides": [since | {"version": 1}]}
+        assert activation.after == {"version": 2, **since, "decides": [since | {"version": 2}]}
 
     def test_of_a_partner_names_only_what_differs(self, database: Database):
         with database.write() as db:

@@ -1,11 +1,14 @@
 """A partner whose member earns, for the tests of the points room."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.points import proof
 from chalicelib.storage.engine import Database
-from tests.factories import points
+from tests.factories import points, samples
 from tests.factories.deliveries import make_target
+from tests.factories.files import Hub
 from tests.factories.points import Earning
 
 
@@ -22,6 +25,12 @@ def provable(database: Database):
     yield
     with database.read() as db:
         assert proof.check(db) == []
+
+
+@pytest.fixture
+def onboard(database: Database, provable: None) -> Callable[[str], Hub]:
+    """Onboards a sample partner; the ledger must add up when the story ends."""
+    return lambda code: samples.onboard(database, code)
 
 
 @pytest.fixture

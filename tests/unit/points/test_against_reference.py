@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from chalicelib.points import accounts, ledger, proof
-from chalicelib.points.ledger import Earning, InsufficientPoints
+from chalicelib.points.ledger import Earning
+from chalicelib.points.lots import InsufficientPoints
 from chalicelib.points.models import lot
 from chalicelib.storage.ids import new_id
 from tests.factories.points import NOW, counters, spend

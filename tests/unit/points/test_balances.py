@@ -4,15 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from chalicelib.deliveries.models import delivery
 from chalicelib.points import balances, trial_balance
-from chalicelib.points.models import account
 from chalicelib.storage.ids import new_id
 from tests.factories import partners, rules
 from tests.factories.deliveries import make_target
-from tests.factories.points import NOW, earn, event, make_earning, record, spend
+from tests.factories.points import NOW, earn, event, hold, make_earning, record, spend
 
 pytestmark = pytest.mark.usefixtures("data_key")
 
@@ -50,7 +49,7 @@ class TestNow:
     def test_subtracts_what_is_held(self, database, earning):
         with database.write() as db:
             earn(db, earning)
-            db.execute(update(account).where(account.c.id == earning.account_id).values(debits_pending=400))
+            hold(db, earning, 400)
             found = only(balances.of(db, earning.member.id, now=NOW))
 
         assert (found.available_minor, found.held_minor) == (1100, 400)

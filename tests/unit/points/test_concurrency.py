@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 
 from chalicelib.partners.account_ids import MEMBER, account_id
 from chalicelib.points import proof
-from chalicelib.points.ledger import InsufficientPoints
+from chalicelib.points.lots import InsufficientPoints
 from chalicelib.points.models import accrual_event, transfer
 from tests.factories import partners, points
 from tests.factories.points import counters, earn, event, record, spend

@@ -20,19 +20,18 @@ def capped(period="calendar_month", cap="100"):
     """A point an hour, up to a cap in the period."""
     left = {"max": [0, {"-": [int(cap), {"var": "so_far"}]}]}
     points = {"type": "decimal", "scale": 2, "rounding": "half_up", "expr": {"min": [{"var": "quantity"}, left]}}
-    case = {
-        "name": "what is left of the cap",
-        "as_of": "2026-11-02",
-        "given": {"quantity": "10"},
-        "aggregates": {"so_far": "95.00"},
-        "expect": {"points": "5.00"},
-    }
+    limit = int(cap)
+    cases = [
+        rules.capped_case("1", "1.00", so_far="0.00"),
+        rules.capped_case("10", "5.00", so_far=f"{limit - 5}.00"),
+        rules.capped_case("10", "0.00", so_far=f"{limit + 5}.00"),
+    ]
     return rules.accrual_document(
         inputs={"quantity": {"type": "decimal", "scale": 6}},
         when=True,
         aggregates={"so_far": {"of": "points", "period": period}},
         outputs={"points": points},
-        cases=[case],
+        cases=cases,
     )
 
 
@@ -130,8 +129,8 @@ class TestPeriodTotals:
         month, year = Span("calendar_month"), Span("calendar_year")
         totals = PeriodTotals([month, year])
         member = account_id(b"p" * 16, "member")
-        totals.add(member, date(2026, 11, 2), 5)
-        totals.add(member, date(2026, 12, 2), 7)
+        totals.add(member, date(2026, 11, 2), 5, "HOURS")
+        totals.add(member, date(2026, 12, 2), 7, "HOURS")
 
         assert totals.of(member, month, date(2026, 11, 30)) == 5
         assert totals.of(member, year, date(2026, 1, 1)) == 12

@@ -17,13 +17,11 @@ def carrying(period="calendar_quarter", back=1):
     left = {"max": [0, {"-": [100, {"var": "before"}]}]}
     room = {"max": [0, {"-": [{"+": [100, left]}, {"var": "now"}]}]}
     points = {"type": "decimal", "scale": 2, "rounding": "half_up", "expr": {"min": [{"var": "quantity"}, room]}}
-    case = {
-        "name": "what is left of both",
-        "as_of": "2026-11-02",
-        "given": {"quantity": "300"},
-        "aggregates": {"now": "95.00", "before": "80.00"},
-        "expect": {"points": "25.00"},
-    }
+    cases = [
+        rules.capped_case("300", "25.00", now="95.00", before="80.00"),
+        rules.capped_case("1", "1.00", now="0.00", before="105.00"),
+        rules.capped_case("1", "0.00", now="205.00", before="80.00"),
+    ]
     return rules.accrual_document(
         inputs={"quantity": {"type": "decimal", "scale": 6}},
         when=True,
@@ -32,7 +30,7 @@ def carrying(period="calendar_quarter", back=1):
             "before": {"of": "points", "period": period, "back": back},
         },
         outputs={"points": points},
-        cases=[case],
+        cases=cases,
     )
 
 
@@ -137,7 +135,7 @@ class TestSpans:
         before = Span("calendar_month", 1)
         totals = PeriodTotals([before])
         one, other = (account_id(b"p" * 16, owner) for owner in ("one", "other"))
-        totals.add(one, date(2026, 10, 2), 5)
+        totals.add(one, date(2026, 10, 2), 5, "HOURS")
 
         assert totals.of(one, before, date(2026, 11, 30)) == 5
         assert totals.of(one, before, date(2026, 10, 2)) == 0

@@ -1,31 +1,76 @@
 """The proof finds each break that is planted, names it, and is silent about a sound ledger."""
 
+from datetime import date
+
 import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 
 from chalicelib.points import proof, trial_balance
-from chalicelib.points.models import account, accrual_event, hold, lot, lot_use, transfer
+from chalicelib.points.models import (
+    account,
+    accrual_event,
+    adjustment,
+    hold_lot,
+    lot,
+    lot_use,
+    redemption,
+    redemption_line,
+    refund_line,
+    reversal,
+    transfer,
+)
+from chalicelib.points.models import hold as hold_table
+from chalicelib.points.models import refund as refund_table
+from chalicelib.points.refunds import Wanted
 from chalicelib.storage.ids import new_id
-from tests.factories.points import NOW, earn, make_earning, spend
+from tests.factories.points import (
+    NOW,
+    adjust,
+    capture,
+    earn,
+    hold,
+    make_earning,
+    redeem,
+    refund,
+    reverse,
+    spend,
+    with_rules,
+)
 
 
 @pytest.fixture
 def sound(database, earning):
-    """Two members' ledgers with earnings and a spend over two lots."""
+    """Two members' ledgers, one with earnings, a redemption over two lots, and one of every other kind of entry."""
+    with database.write() as db:
+        made = with_rules(db, earning, corrections={"reversal": "overdraft", "second_person_above": None})
+        earn(db, made, 100)
+        earn(db, made, 100)
+        spend(db, made.account_id, 20000)
+        refund(db, made, redeem(db, made, 300), Wanted("1", 100))
+        capture(db, made, hold(db, made, 500), 200)
+        adjust(db, made, 50)
+        wrong = earn(db, made, 100, event_date=date(2026, 10, 2))
+        redeem(db, made, 20000)
+        reverse(db, made, wrong)
+        earn(db, made, 1)
+        other = make_earning(db)
+        earn(db, other, 7)
+    return made
+
+
+@pytest.fixture
+def plain(database, earning):
+    """Two earnings and a redemption over both of their lots."""
     with database.write() as db:
         earn(db, earning, 100)
         earn(db, earning, 100)
         spend(db, earning.account_id, 20000)
-        other = make_earning(db)
-        earn(db, other, 7)
     return earning
 
 
-def add_hold(sound):
-    values = {"amount_minor": 500, "captured_minor": 0, "released_minor": 0, "created_at": NOW, "changed_at": NOW}
-    return insert(hold).values(
-        id=new_id(), partner_id=sound.partner.id, account_id=sound.account_id, expires_at=None, **values
-    )
+def repayment():
+    """The lots used under an id that is no transfer's."""
+    return ~select(transfer.c.id).where(transfer.c.id == lot_use.c.transfer_id).exists() & (lot_use.c.amount_minor > 0)
 
 
 PLANTED = {
@@ -40,10 +85,35 @@ PLANTED = {
         .where(lot.c.account_id == s.account_id, lot.c.remaining_minor > 0)
         .values(remaining_minor=lot.c.remaining_minor + 1)
     ),
-    "pending_differs_from_holds": add_hold,
-    "overspent": lambda s: update(account).where(account.c.id == s.account_id).values(debits_pending=10001),
+    "pending_differs_from_holds": lambda _: update(hold_table).values(amount_minor=hold_table.c.amount_minor + 1),
+    "lot_differs_from_holds": lambda _: update(hold_lot).values(released_minor=hold_lot.c.released_minor + 1),
+    "hold_differs_from_lots": lambda _: update(hold_table).values(captured_minor=hold_table.c.captured_minor + 1),
+    "hold_differs_from_captures": lambda _: delete(redemption).where(redemption.c.hold_id.is_not(None)),
+    "redemption_differs_from_transfer": lambda _: update(redemption).values(amount_minor=redemption.c.amount_minor + 1),
+    "redemption_differs_from_lines": lambda _: delete(redemption_line),
+    "line_differs_from_refunds": lambda _: (
+        update(redemption_line)
+        .where(redemption_line.c.refunded_minor > 0)
+        .values(refunded_minor=redemption_line.c.refunded_minor + 1)
+    ),
+    "refund_differs_from_transfer": lambda _: update(refund_table).values(amount_minor=refund_table.c.amount_minor + 1),
+    "refund_differs_from_lines": lambda _: delete(refund_line),
+    "adjustment_differs_from_transfer": lambda _: update(adjustment).values(state="rejected"),
+    "reversal_differs_from_transfer": lambda _: update(reversal).values(
+        recovered_minor=reversal.c.recovered_minor + 1, lost_minor=reversal.c.lost_minor - 1
+    ),
+    "reversal_differs_from_event": lambda _: update(reversal).values(lost_minor=1),
+    "transfer_without_cause": lambda _: update(transfer).where(transfer.c.kind == "refund").values(kind="gift"),
+    "overdraft_differs_from_lots": lambda s: (
+        update(account).where(account.c.id == s.account_id).values(overdrawn_minor=account.c.overdrawn_minor + 1)
+    ),
+    "unearned_differs_from_transfers": lambda s: (
+        update(account).where(account.c.id == s.account_id).values(unearned_minor=account.c.unearned_minor + 1)
+    ),
+    "repayment_is_uneven": lambda _: delete(lot_use).where(repayment()),
+    "overspent": lambda s: update(account).where(account.c.id == s.account_id).values(debits_pending=10**6),
     "entry_numbers_have_gaps": lambda s: (
-        update(transfer).where(transfer.c.account_id == s.account_id, transfer.c.entry_no == 3).values(entry_no=4)
+        update(transfer).where(transfer.c.account_id == s.account_id, transfer.c.entry_no == 3).values(entry_no=99)
     ),
     "event_differs_from_transfer": lambda s: (
         update(accrual_event).where(accrual_event.c.account_id == s.account_id).values(points_minor=1)
@@ -94,12 +164,12 @@ class TestCheck:
     def test_has_a_planted_break_for_each_check(self):
         assert PLANTED.keys() == proof._CHECKS.keys()
 
-    def test_names_the_account_and_both_figures(self, database, sound):
+    def test_names_the_account_and_both_figures(self, database, plain):
         with database.write() as db:
-            db.execute(PLANTED["credits_differ_from_transfers"](sound))
+            db.execute(PLANTED["credits_differ_from_transfers"](plain))
 
             [found] = [each for each in proof.check(db) if each.code == "credits_differ_from_transfers"]
-            assert found == proof.Break("credits_differ_from_transfers", sound.account_id, 30000, 30001)
+            assert found == proof.Break("credits_differ_from_transfers", plain.account_id, 30000, 30001)
 
     @pytest.mark.parametrize("code", PLANTED)
     def test_looks_at_one_program_only_when_asked(self, database, sound, code):
@@ -112,9 +182,9 @@ class TestCheck:
 
 
 class TestTrialBalance:
-    def test_is_zero_and_shows_both_sides(self, database, sound):
+    def test_is_zero_and_shows_both_sides(self, database, plain):
         with database.read() as db:
-            [trial] = trial_balance.of(db, program_id=sound.program.id)
+            [trial] = trial_balance.of(db, program_id=plain.program.id)
 
         assert trial.difference_minor == 0
         assert {(line.kind, line.accounts, line.debits_minor, line.credits_minor) for line in trial.lines} == {
@@ -123,20 +193,21 @@ class TestTrialBalance:
             ("redemption", 1, 0, 20000),
         }
 
-    def test_is_not_zero_when_a_counter_is_wrong(self, database, sound):
+    def test_is_not_zero_when_a_counter_is_wrong(self, database, plain):
         with database.write() as db:
-            db.execute(PLANTED["credits_differ_from_transfers"](sound))
-            [trial] = trial_balance.of(db, program_id=sound.program.id)
+            db.execute(PLANTED["credits_differ_from_transfers"](plain))
+            [trial] = trial_balance.of(db, program_id=plain.program.id)
 
         assert trial.difference_minor == 1
 
-    def test_shows_only_the_partners_programs_when_asked(self, database, sound):
-        with database.read() as db:
+    def test_shows_only_the_partners_programs_when_asked(self, database, plain):
+        with database.write() as db:
+            make_earning(db)
             every = trial_balance.of(db)
-            mine = trial_balance.of(db, partner_id=sound.partner.id)
+            mine = trial_balance.of(db, partner_id=plain.partner.id)
 
         assert len(every) == 2
-        assert [trial.program_id for trial in mine] == [sound.program.id]
+        assert [trial.program_id for trial in mine] == [plain.program.id]
 
     def test_of_no_program_is_empty(self, database):
         with database.read() as db:

@@ -8,32 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.language import parse_json
-from chalicelib.points import proof
-from chalicelib.storage.engine import Database
 from tests.factories import samples
 from tests.factories.files import Hub
-from tests.factories.samples import SAMPLES, earned, rejected
+from tests.factories.samples import EVENT, PERSON, SAMPLES, earned, rejected, told
 
 pytestmark = pytest.mark.usefixtures("aws")
-
-PERSON = "partner_code,employee_id,action,first_name,last_name,hire_date,job_code,grade,country,fte_pct,effective_date"
-EVENT = "partner_code,program_code,event_id,employee_id,event_type,event_date,quantity,unit"
-
-
-@pytest.fixture
-def onboard(database: Database):
-    """Onboards a partner; the ledger must add up when the story ends."""
-    yield lambda code: samples.onboard(database, code)
-    with database.read() as db:
-        assert proof.check(db) == []
-
-
-def told(hub: Hub, layout: str, header: str, *rows: str) -> None:
-    """Drop a file of these rows, each without the partner's code, in the hub's own layout."""
-    content = "\n".join([header, *(f"{hub.partner.code},{row}" for row in rows)]) + "\n"
-    name = f"{layout}-{len(hub.files())}.csv"
-    file = hub.process(layout, content, name=name, partner=hub.partner.code)
-    assert (file.state, file.rows_rejected) == ("processed", 0), hub.rows(name)
 
 
 class TestTenureTiers:

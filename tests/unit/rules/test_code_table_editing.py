@@ -49,8 +49,14 @@ class TestArranging:
 
         assert told(after) == [("1", "1900-01-01", "2026-06-30"), ("2", "2026-07-01", None)]
 
-    def test_what_ends_does_not_come_back_after_an_entry_with_an_end(self):
-        after = arrange([entry("1")], wanted("2", "2026-07-01", "2026-07-31"), Way.END)
+    @pytest.mark.parametrize(("last", "days"), [(None, "2026-08-01 on"), ("2026-12-31", "2026-08-01 to 2026-12-31")])
+    def test_what_ends_leaves_no_days_without_a_value(self, last: str | None, days: str):
+        with pytest.raises(EntryOverlaps, match=rf"from {days} the code would have no value.*`splits_earlier`"):
+            arrange([entry("1", last=last)], wanted("2", "2026-07-01", "2026-07-31"), Way.END)
+
+    @pytest.mark.parametrize("way", [Way.END, Way.SPLIT, Way.FIT])
+    def test_nothing_goes_on_after_an_entry_with_which_the_code_ends(self, way: Way):
+        after = arrange([entry("1")], wanted("2", "2026-07-01", "2026-07-31", active=False), way)
 
         assert told(after) == [("1", "1900-01-01", "2026-06-30"), ("2", "2026-07-01", "2026-07-31")]
 
@@ -77,9 +83,26 @@ class TestArranging:
             arrange([entry("2", "2026-07-01")], wanted("1", "2026-01-01", last), way)
 
     def test_the_entry_of_the_same_first_day_is_replaced(self):
-        after = arrange([entry("1", "2026-01-01")], wanted("2", "2026-01-01", "2026-06-30"), Way.REFUSE)
+        after = arrange([entry("1", "2026-01-01", "2026-05-31")], wanted("2", "2026-01-01", "2026-06-30"), Way.REFUSE)
 
         assert told(after) == [("2", "2026-01-01", "2026-06-30")]
+
+    @pytest.mark.parametrize("way", [Way.REFUSE, Way.END])
+    def test_a_replacement_that_ends_sooner_leaves_no_days_without_a_value(self, way: Way):
+        with pytest.raises(EntryOverlaps, match="from 2026-07-01 on the code would have no value"):
+            arrange([entry("1", "2026-01-01")], wanted("2", "2026-01-01", "2026-06-30"), way)
+
+    @pytest.mark.parametrize("way", [Way.SPLIT, Way.FIT])
+    def test_what_is_replaced_goes_on_after_a_replacement_that_ends_sooner(self, way: Way):
+        after = arrange([entry("1", "2026-01-01")], wanted("2", "2026-01-01", "2026-06-30"), way)
+
+        assert told(after) == [("2", "2026-01-01", "2026-06-30"), ("1", "2026-07-01", None)]
+
+    @pytest.mark.parametrize("way", Way)
+    def test_an_entry_is_closed_by_saying_it_again_with_an_end(self, way: Way):
+        after = arrange([entry("1", "2026-01-01")], wanted("1", "2026-01-01", "2026-06-30"), way)
+
+        assert told(after) == [("1", "2026-01-01", "2026-06-30")]
 
     def test_neighbours_without_a_day_between_them_are_no_overlap(self):
         neighbours = [entry("1", "2026-01-01", "2026-06-30"), entry("3", "2026-08-01")]
@@ -125,9 +148,9 @@ class TestEnding:
 
 
 class TestFitting:
-    """The way of files: whatever the order of the rows, the same comes of them."""
+    """The way of files: whatever the order of rows without an end, the same comes of them."""
 
-    ROWS = (wanted("1", "2026-01-01"), wanted("2", "2026-07-01"), wanted("3", "2026-09-01", "2026-09-30"))
+    ROWS = (wanted("1", "2026-01-01"), wanted("2", "2026-07-01"), wanted("3", "2026-09-01"))
 
     @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1), (0, 1, 2, 0, 1, 2)])
     def test_rows_fit_in_any_order_and_again(self, order: tuple[int, ...]):
@@ -138,8 +161,25 @@ class TestFitting:
         assert told(entries) == [
             ("1", "2026-01-01", "2026-06-30"),
             ("2", "2026-07-01", "2026-08-31"),
-            ("3", "2026-09-01", "2026-09-30"),
+            ("3", "2026-09-01", None),
         ]
+
+    def test_what_has_no_end_goes_on_after_a_row_with_one_and_so_it_stays(self):
+        march = wanted("2", "2026-03-01", "2026-03-31")
+        split = [("1", "2026-01-01", "2026-02-28"), ("2", "2026-03-01", "2026-03-31"), ("1", "2026-04-01", None)]
+        entries: tuple[Entry, ...] = ()
+
+        for row in (self.ROWS[0], march, march, self.ROWS[0], march):
+            entries = arrange(entries, row, Way.FIT)
+            assert told(entries) in (split, [("1", "2026-01-01", None)])
+
+        assert told(entries) == split
+
+    def test_a_row_without_an_end_does_not_end_unseen_where_a_later_one_does(self):
+        march = arrange((), wanted("2", "2026-03-01", "2026-03-31"), Way.FIT)
+
+        with pytest.raises(EntryOverlaps, match=r"from 2026-04-01 on the code would have no value.*end on 2026-02-28"):
+            arrange(march, self.ROWS[0], Way.FIT)
 
     def test_a_row_between_two_others_fits_as_well(self):
         entries = arrange(arrange((), self.ROWS[0], Way.FIT), self.ROWS[1], Way.FIT)
@@ -232,6 +272,27 @@ class TestPutting:
 
 
 class TestConcurrently:
+    def test_who_comes_while_another_one_writes_waits_and_sees_what_was_written(self, mariadb_database):
+        # SQLite has one writer at a time anyway.
+        with mariadb_database.write() as db:
+            code_table(db, ACME, table_document())
+
+        with ThreadPoolExecutor(1) as pool:
+            with mariadb_database.write() as db:
+                put(db, Wanted("G1", "11"))
+                second = pool.submit(mariadb_database.run, lambda db: put(db, Wanted("G1", "12"), now=LATER))
+                with pytest.raises(TimeoutError):
+                    second.result(timeout=0.5)
+            edited = second.result(timeout=30)
+
+        assert [each.value for each in edited.entries] == ["12"]
+        with mariadb_database.read() as db:
+            current = select(code_table_entry).where(code_table_entry.c.superseded_at.is_(None))
+            entries = [code_table_content.of_row(row) for row in db.execute(current)]
+            kept = db.execute(select(table_of_tables)).one()
+        assert sorted((each.code, each.value) for each in entries) == [("G1", "12"), ("G2", "20")]
+        assert kept.content_hash == code_table_content.content_hash("acme.grade", "tests", entries)
+
     def test_of_many_who_set_one_code_the_last_one_holds(self, database):
         with database.write() as db:
             code_table(db, ACME, table_document())

@@ -1,6 +1,7 @@
 """Code tables: a document is the whole content of its table; entries are dated and what was replaced is kept."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
@@ -8,7 +9,7 @@ from sqlalchemy import func, select
 from chalicelib.access.models import audit_event
 from chalicelib.errors import Conflict, InvalidInput, UnknownReference
 from chalicelib.language import RuleRefused
-from chalicelib.rules import code_tables
+from chalicelib.rules import code_tables, snapshots
 from chalicelib.rules.models import code_table, code_table_entry
 from tests.factories.rules import AUTHOR, document, table_document
 
@@ -168,8 +169,102 @@ class TestCheck:
     def test_a_table_has_entries(self, entries):
         assert faults(table_document() | {"entries": entries}) == {"/entries": "bad_entries"}
 
+    @pytest.mark.parametrize(
+        ("entry", "told"),
+        [
+            ({"value": "1"}, ("/entries/0/code", "`code` is needed", "nothing")),
+            ({"code": None, "value": "1"}, ("/entries/0/code", "`code` is needed", "null")),
+            ({"code": "", "value": "1"}, ("/entries/0/code", "`code` is empty", '""')),
+            ({"code": "G" * 101, "value": "1"}, ("/entries/0/code", "`code` is too long", "101 characters")),
+            ({"code": "G1", "value": "1" * 201}, ("/entries/0/value", "`value` is too long", "201 characters")),
+            ({"code": "G1", "value": 1}, ("/entries/0/value", "`value` is not text", "1")),
+            ({"code": "G1", "value": ["1"]}, ("/entries/0/value", "`value` is not text", "a list of 1")),
+        ],
+    )
+    def test_says_what_is_wrong_with_a_text(self, entry: dict, told: tuple[str, str, str]):
+        with pytest.raises(RuleRefused) as refused:
+            code_tables.check(grades(entry))
+
+        [fault] = refused.value.faults
+        assert (fault.pointer, fault.message, fault.found) == told
+        assert fault.expected.startswith("text of 1 to ")
+
+    def test_a_number_is_told_how_to_be_written(self):
+        with pytest.raises(RuleRefused, match=r'write "0\.8621"'):
+            code_tables.check(grades({"code": "USD", "value": Decimal("0.8621")}))
+
+    @pytest.mark.parametrize(
+        ("written", "message"),
+        [("acme." + "g" * 100, "`id` is too long"), (7, "`id` is not text"), (" ", "`id` is empty")],
+    )
+    def test_says_what_is_wrong_with_an_id(self, written: object, message: str):
+        with pytest.raises(RuleRefused) as refused:
+            code_tables.check(table_document(partner=None) | {"id": written})
+
+        assert [(fault.pointer, fault.message) for fault in refused.value.faults] == [("/id", message)]
+
     def test_a_misspelt_key_of_the_document_is_refused(self):
         assert faults(table_document(entrys=[])) == {"/entrys": "unknown_field"}
+
+
+RATES = {"type": "decimal", "scale": 4, "min": "0.5", "max": "2"}
+
+
+class TestDeclaredValues:
+    @pytest.mark.parametrize(
+        ("declared", "value", "message"),
+        [
+            (RATES, "8.621", "expected at most 2"),
+            (RATES, "0.08621", "expected at most 4 decimal places"),
+            (RATES, "0.4", "expected at least 0.5"),
+            (RATES, "0,86", "expected a number as text, like 12.50"),
+            ({"type": "integer", "max": 40}, "41", "expected at most 40"),
+            ({"type": "enum", "values": ["HOURS", "BONUS"]}, "HOUR", "expected one of HOURS, BONUS"),
+        ],
+    )
+    def test_are_asked_of_every_entry(self, declared: dict, value: str, message: str):
+        right = {"code": "right", "value": "1" if declared["type"] != "enum" else "BONUS"}
+
+        with pytest.raises(RuleRefused) as refused:
+            code_tables.check(grades(right, {"code": "wrong", "value": value}, value=declared))
+
+        [fault] = refused.value.faults
+        assert (fault.pointer, fault.code, fault.message) == ("/entries/1/value", "bad_value", message)
+
+    @pytest.mark.parametrize(
+        ("declared", "pointer", "code"),
+        [
+            ({"type": "decimal", "min": "1"}, "/value/scale", "missing_key"),
+            ({"type": "decimal", "scale": 2, "min": "2", "max": "1"}, "/value/max", "wrong_value"),
+            ({"type": "string"}, "/value/type", "unknown_type"),
+            ({"type": "integer", "nullable": True}, "/value/nullable", "unknown_key"),
+            ({}, "/value/type", "missing_key"),
+            ("decimal", "/value", "wrong_type"),
+        ],
+    )
+    def test_are_declared_rightly(self, declared: object, pointer: str, code: str):
+        assert (pointer, code) in faults(grades(dated("G1", "1"), value=declared)).items()
+
+    def test_a_declaration_is_a_change_of_its_own(self, database):
+        plain = grades(dated("G1", "1"))
+        with database.write() as db:
+            apply(db, plain)
+            before = db.execute(select(code_table.c.content_hash)).scalar_one()
+            seen = snapshots.of_table(db, "acme.grade")
+
+            assert apply(db, plain | {"value": RATES}, now=LATER) is True
+            assert apply(db, plain | {"value": RATES}, now=LATER) is False
+            assert db.execute(select(code_table.c.content_hash)).scalar_one() != before
+            [told] = snapshots.told(seen, code_tables.check(plain | {"value": RATES}))
+        assert told.startswith("values: any text -> {")
+
+    def test_the_rates_of_the_programs_are_declared(self):
+        for name in ("metro-transit.night-rate", "vega-motors.eur-rate", "harbor-hotels.grade-allowance"):
+            written = document(f"code-tables/{name}")
+            typed_wrong = written | {"entries": [{"code": "X", "value": "862.1"}]}
+
+            assert code_tables.check(written).values.stored is not None
+            assert faults(typed_wrong) == {"/entries/0/value": "bad_value"}
 
 
 class TestOwnTables:

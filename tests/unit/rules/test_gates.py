@@ -78,7 +78,9 @@ class TestTheGateOfCoverage:
         left = partial["cases"].pop(1)
         with database.write() as db:
             saved = save(db, partial)
-            golden.put(db, "acme.accrual", "left", {**left, "name": "left"}, caller=AUTHOR, now=NOW)
+            golden.put(
+                db, "acme.accrual", "left", {**left, "name": "left", "as_of": "2026-10-01"}, caller=AUTHOR, now=NOW
+            )
 
             assert activate(db, saved) is True
 
@@ -87,7 +89,8 @@ class TestTheGateOfCoverage:
         left = partial["cases"].pop(1)
         with database.write() as db:
             saved = save(db, partial)
-            golden.put(db, "acme.accrual", "left", {**left, "name": "left"}, caller=AUTHOR, now=NOW)
+            other_time = {**left, "name": "left", "as_of": "2026-10-01"}
+            golden.put(db, "acme.accrual", "left", other_time, caller=AUTHOR, now=NOW)
             shut = gates.examine(db, rulesets.version(db, saved.version_id)).shut
 
         assert {fault.code for fault in shut} == {"not_covered"}

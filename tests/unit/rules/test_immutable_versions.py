@@ -10,7 +10,7 @@ from chalicelib.partners import onboarding
 from chalicelib.rules import activation, approvals, golden, rulesets
 from chalicelib.rules.models import ruleset_activation, ruleset_approval, ruleset_version
 from chalicelib.storage.ids import public_id
-from tests.factories.access import make_user
+from tests.factories.access import make_user, make_user_key
 from tests.factories.partners import program_spec
 from tests.factories.points import CALLER, earn, make_earning
 from tests.factories.rules import accrual_document, golden_case
@@ -35,7 +35,8 @@ def test_no_function_of_the_rules_room_changes_a_version_that_decided(database):
         earning = make_earning(db)
         earn(db, earning)
         code, partner = earning.version.ruleset_code, earning.partner
-        approver = type(CALLER)(public_id("usr", make_user(db).id), "test")
+        person = make_user(db)
+        approver, key = type(CALLER)(public_id("usr", person.id), "test"), make_user_key(db, user=person)[0]
         before = kept(db)
 
         def draft(rate: str, **changes):
@@ -51,7 +52,7 @@ def test_no_function_of_the_rules_room_changes_a_version_that_decided(database):
             lambda: draft("1.5", why="The same rule, told otherwise."),
             lambda: golden.put(db, code, "four", golden_case(), caller=CALLER, now=NOW),
             lambda: golden.remove(db, code, "four", reason="a test", caller=CALLER, now=NOW),
-            lambda: approvals.approve(db, earning.version, evidence=None, caller=approver, now=NOW),
+            lambda: approvals.approve(db, earning.version, evidence=None, key_id=key.id, caller=approver, now=NOW),
             lambda: activate(earning.version.version_id, date(2025, 1, 1)),
             lambda: activate(draft("2").version_id, DECEMBER),
             lambda: activation.roll_back(db, code, effective_from=DECEMBER, reason="a test", caller=CALLER, now=NOW),

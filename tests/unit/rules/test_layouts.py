@@ -40,7 +40,7 @@ class TestCheck:
             ({"rank": -1}, ("/rank", "bad_layout")),
             ({"rank": "1"}, ("/rank", "bad_layout")),
             ({"entity": "orders"}, ("/entity", "bad_layout")),
-            ({"format": {"encoding": "utf-16"}}, ("/format/encoding", "bad_layout")),
+            ({"format": {"encoding": "utf-32"}}, ("/format/encoding", "bad_layout")),
             ({"format": {"delimeter": ";"}}, ("/format/delimeter", "unknown_field")),
             ({"columns": {}}, ("/columns", "bad_layout")),
             ({"headers": []}, ("/headers", "unknown_field")),

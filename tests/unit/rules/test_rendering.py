@@ -120,7 +120,7 @@ class TestDocuments:
         assert "| 25 or more | 300 |" in found
         assert "- **points** (number with 2 places; rounded half up): the first that fits:" in found
         assert "  - if event type is “ANNIVERSARY”: points of table anniversary" in found
-        assert "It applies when event type is not “SPEND”." in found
+        assert "- event type is “BONUS”" in found
         assert "- In force from 2026-01-01 on." in found
 
     def test_a_layout_is_told_with_its_file_and_columns(self):

@@ -24,7 +24,7 @@ def of_uniform(code: str, status: str = "active", **changes):
     document["cases"] = [
         {
             "name": given,
-            "as_of": "2026-10-01",
+            "as_of": changes.get("effective", {}).get("from", "2026-10-01"),
             "given": {"status": given, "quantity": "10"},
             "expect": {"points": "15.00"} if given == status else {"applies": False},
         }

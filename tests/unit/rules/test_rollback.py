@@ -146,14 +146,28 @@ class TestWhatCannotBeTakenBack:
             life.roll_back(MARCH)
 
     def test_to_a_version_that_is_not_meant_for_the_day(self, life):
-        life.promote("1", JANUARY, effective={"from": "2026-01-01", "to": "2026-06-30"})
-        life.promote("2", JULY)
-        with pytest.raises(InvalidInput, match="days up to 2026-06-30"):
-            life.roll_back(JULY)
+        november = date(2026, 11, 1)
+        life.promote("1", JANUARY, effective={"from": "2026-01-01", "to": "2026-10-31"})
+        life.promote("2", november)
+        with pytest.raises(InvalidInput, match="days up to 2026-10-31"):
+            life.roll_back(november)
 
     def test_an_unknown_ruleset(self, life):
         with pytest.raises(NotFound):
             life.roll_back(JULY)
+
+    @pytest.mark.parametrize("day", [date(9999, 12, 31), date(2028, 1, 1)])
+    def test_from_a_day_on_which_nobody_would_notice_that_nothing_changed(self, life, day):
+        life.promote("1", JANUARY)
+        life.promote("2", MARCH)
+        with pytest.raises(InvalidInput) as refused:
+            life.roll_back(day)
+        assert refused.value.code == "rollback_too_far_ahead"
+
+    def test_but_what_is_planned_for_a_far_day_can(self, life):
+        life.promote("1", JANUARY)
+        life.promote("2", date(2030, 1, 1))
+        assert life.roll_back(date(2030, 1, 1)).withdrawn.number == 2
 
 
 class TestTakingBackMustNotWait:

@@ -116,6 +116,7 @@ class TestAuroraAir:
         facts = {
             "event_type": "HOURS",
             "quantity": Decimal(100),
+            "unit": "HOUR",
             "hire_date": date.fromisoformat(hired),
             "term_date": None,
             "points_this_month": Decimal(0),
@@ -130,9 +131,12 @@ class TestHarborHotels:
         facts = {
             "event_type": "ALLOWANCE",
             "quantity": Decimal(1),
+            "unit": "POINT",
             "hire_date": date(2020, 3, 1),
             "grade": "E3",
             "fte_pct": Decimal(50),
+            "allowance_this_month": Decimal(0),
+            "anniversary_this_month": Decimal(0),
         }
         with database.write() as db:
             code_table(db, PARTNER, document("code-tables/harbor-hotels.grade-allowance"))

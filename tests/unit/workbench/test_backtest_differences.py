@@ -45,7 +45,11 @@ def capped(rate, cap):
     room = {"max": [0, {"-": [cap, {"var": "so_far"}]}]}
     found = points({"min": [{"*": [{"var": "quantity"}, Decimal(rate)]}, room]})
     found["aggregates"] = {"so_far": {"of": "points", "period": "calendar_month"}}
-    found["cases"][0]["aggregates"] = {"so_far": "0.00"}
+    found["cases"] = [
+        rules.capped_case("0", "0.00", so_far="0.00"),
+        rules.capped_case("1000", f"{cap}.00", so_far="0.00"),
+        rules.capped_case("1000", "0.00", so_far=f"{cap + 5}.00"),
+    ]
     return found
 
 

@@ -37,13 +37,9 @@ def carrying():
             }
         },
         cases=[
-            {
-                "name": "what is left of both",
-                "as_of": "2026-11-02",
-                "given": {"quantity": "300"},
-                "aggregates": {"now": "95.00", "before": "80.00"},
-                "expect": {"points": "25.00"},
-            }
+            rules.capped_case("300", "25.00", now="95.00", before="80.00"),
+            rules.capped_case("1", "1.00", now="0.00", before="105.00"),
+            rules.capped_case("1", "0.00", now="205.00", before="80.00"),
         ],
     )
 

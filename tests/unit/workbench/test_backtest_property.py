@@ -48,16 +48,18 @@ def order_matters():
             _case("SPEND", "30", None),
             _case("HOURS", "8", None, grade="G9"),
             _case("HOURS", "8", None, grade=None),
+            _case("HOURS", "30", "5.00", month="95.00"),
+            _case("HOURS", "30", "0.00", month="105.00"),
         ],
     )
 
 
-def _case(what, quantity, points, *, grade="G5", year="0.00"):
+def _case(what, quantity, points, *, grade="G5", year="0.00", month="0.00"):
     return {
-        "name": f"{what} {quantity} {grade} {year}",
+        "name": f"{what} {quantity} {grade} {year} {month}",
         "as_of": "2026-11-02",
         "given": {"event_type": what, "quantity": quantity, "grade": grade},
-        "aggregates": {"month": "0.00", "year": year},
+        "aggregates": {"month": month, "year": year},
         "expect": {"applies": False} if points is None else {"points": points},
     }
 

@@ -35,13 +35,9 @@ def capped(*, answers_13: bool):
             }
         },
         cases=[
-            {
-                "name": "an hour",
-                "as_of": "2026-11-02",
-                "given": {"quantity": "1"},
-                "aggregates": {"so_far": "0.00"},
-                "expect": {"points": "1.00"},
-            }
+            rules.capped_case("1", "1.00", so_far="0.00"),
+            rules.capped_case("30", "5.00", so_far="15.00"),
+            rules.capped_case("30", "0.00", so_far="25.00"),
         ],
     )
 

@@ -77,10 +77,9 @@ class TestACaseOfARecord:
             rules.code_table(db, harbor.id, rules.document("code-tables/harbor-hotels.grade-allowance"))
             rules.live_ruleset(db, harbor.id, document)
             points.partners.make_program(db, harbor)
-            points.partners.make_member(db, harbor, grade="E3")
-            [recorded] = record(
-                db, harbor, [event(event_type="ALLOWANCE", quantity=Decimal(1), event_date=date(2026, 8, 31))]
-            )
+            points.partners.make_member(db, harbor, grade="E3", fte_pct=Decimal(100))
+            august = {"quantity": Decimal(1), "unit": "POINT", "event_date": date(2026, 8, 31)}
+            [recorded] = record(db, harbor, [event(event_type="ALLOWANCE", **august)])
             case = masking.case_of(db, "harbor-hotels.accrual", recorded.id, name="August", why=None)
 
         assert case["code_tables"] == {"harbor-hotels.grade-allowance": {"E3": "42.50"}}

@@ -100,8 +100,9 @@ class TestAPostedRecord:
             rules.code_table(db, harbor.id, grades)
             version = rules.live_ruleset(db, harbor.id, rules.document("rulesets/harbor-hotels.accrual"))
             partners.make_program(db, harbor)
-            partners.make_member(db, harbor, grade="E3")
-            found = posted(db, harbor, event_type="ALLOWANCE", quantity=Decimal(1), event_date=date(2026, 8, 31))
+            partners.make_member(db, harbor, grade="E3", fte_pct=Decimal(100))
+            august = {"quantity": Decimal(1), "unit": "POINT", "event_date": date(2026, 8, 31)}
+            found = posted(db, harbor, event_type="ALLOWANCE", **august)
             dearer = [{**entry, "value": "99.00"} for entry in grades["entries"]]
             rules.code_table(db, harbor.id, {**grades, "entries": dearer}, now=NOW)
 

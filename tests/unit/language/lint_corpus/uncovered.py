@@ -3,6 +3,8 @@
 from copy import deepcopy
 from typing import Any
 
+from chalicelib.language import compile_ruleset
+from chalicelib.language.cases import APPLIES, REFUSED
 from tests.unit.language.lint_corpus.words import (
     AS_OF,
     Pair,
@@ -26,11 +28,16 @@ from tests.unit.language.lint_corpus.words import (
 
 
 def cased(document: dict[str, Any], *given: dict[str, Any], **parts: Any) -> dict[str, Any]:
-    """The document with a case for each record, which expects whatever comes."""
-    cases = [
-        {"name": f"case {number}", "as_of": AS_OF, "given": record, "expect": {"applies": True}, **parts}
-        for number, record in enumerate(given)
-    ]
+    """The document with a case for each record, which expects what the rule says of it."""
+    rule = compile_ruleset(document)
+    cases = []
+    for number, record in enumerate(given):
+        case = {"name": f"case {number}", "as_of": AS_OF, "given": record, "expect": {APPLIES: True}, **parts}
+        [found] = rule.with_cases((rule.case(case),)).run_cases()
+        expect = {key: value for key, value in found.actual.items() if key != "why"}
+        if REFUSED in expect:
+            expect = {REFUSED: expect[REFUSED][-1]}
+        cases.append({**case, "expect": expect})
     return {**document, "cases": cases}
 
 
@@ -72,7 +79,10 @@ CLEAN = {
         text(op("lookup", "codes", v("job"), {"on_miss": "null"})), {"job": "DECK"}, code_tables=CODES
     ),
     "yes and no": cased(
-        flag(both(v("paid"), v("union"))), {"paid": True, "union": True}, {"paid": False, "union": True}
+        flag(both(v("paid"), v("union"))),
+        {"paid": True, "union": True},
+        {"paid": False, "union": True},
+        {"paid": True, "union": False},
     ),
     "an answer by comparison": cased(flag(ge(v("age"), 18)), {"age": 18}, {"age": 17}),
     "nested branches": cased(
@@ -95,6 +105,7 @@ CLEAN = {
         rule(v("hours"), when=v("able"), let={"able": either(v("paid"), v("union"))}),
         {"hours": 1, "paid": True, "union": False},
         {"hours": 1, "paid": False, "union": False},
+        {"hours": 1, "paid": False, "union": True},
     ),
     "lines": cased(
         flag(op("some", v("lines"), ge(v(".qty"), 10))),
@@ -129,7 +140,7 @@ _POINTERS = {
     "a default": ["/outputs/points/expr/coalesce/1"],
     "a look-up that misses": ["/outputs/it/expr"],
     "a look-up that misses into null": ["/outputs/it/expr"],
-    "yes and no": ["/outputs/ok/expr"] * 2,
+    "yes and no": ["/outputs/ok/expr", "/outputs/ok/expr/and/0", "/outputs/ok/expr/and/1"],
     "an answer by comparison": ["/outputs/ok/expr"] * 2,
     "nested branches": [
         "/outputs/points/expr/if/1/if/1",
@@ -138,7 +149,7 @@ _POINTERS = {
     ],
     "a branch in a definition": ["/let/factor/if/1", "/let/factor/if/2"],
     "rows that fall through": [f"/tables/t/rows/{row}" for row in range(2)],
-    "a named condition": ["/when"] * 2,
+    "a named condition": ["/let/able/or/0", "/when", "/let/able/or/1"],
     "lines": ["/outputs/ok/expr"] * 2,
     "a part of a text or nothing": ["/outputs/it/expr/split/3/default"],
     "a negation": ["/outputs/points/expr/if/2", "/outputs/points/expr/if/1"],

@@ -1,0 +1,129 @@
+"""POST /v1/files/{file_id}/reprocess: what a file would come to if it were loaded again."""
+
+from typing import Literal
+
+from chalice.app import Blueprint
+from pydantic import Field
+
+from chalicelib.access.scopes import Scope
+from chalicelib.errors import Broken, NotFound, Unprocessable
+from chalicelib.files import reprocessing
+from chalicelib.files.api.files import readable
+from chalicelib.files.fixing import FileNotFinished
+from chalicelib.files.reprocessing import Compared, Outcome
+from chalicelib.partners import directory, programs
+from chalicelib.storage.ids import public_id
+from chalicelib.web import amounts
+from chalicelib.web.amounts import AmountText
+from chalicelib.web.call import Call
+from chalicelib.web.endpoint import endpoint
+from chalicelib.web.paths import FileId
+from chalicelib.web.shapes import Body, PublicId, View
+
+blueprint = Blueprint(__name__)
+
+
+class ReprocessBody(Body):
+    """By which layout and rules."""
+
+    rules: Literal["same", "latest"] = Field(
+        "latest", description="`same`: as known when the file came; `latest`: as in force now."
+    )
+    dry_run: Literal[True] = Field(True, description="Only the difference is worked out.")
+
+
+class RowOutcomeView(View):
+    """What becomes of a row, and what its event earns."""
+
+    outcome: Literal["accepted", "rejected", "duplicate", "ignored"]
+    code: str | None
+    event_id: str | None
+    points: AmountText | None
+    ruleset_version: PublicId | None
+
+
+class RowDifferenceView(View):
+    """One row that would end otherwise."""
+
+    row_no: int
+    before: RowOutcomeView
+    after: RowOutcomeView
+
+
+class ProgramDifferenceView(View):
+    """The points of one program that the file's events have, and would have."""
+
+    program_code: str
+    points_before: AmountText
+    points_after: AmountText
+    difference: AmountText
+
+
+class ReprocessView(View):
+    """The difference between the file as it is and as it would be. Nothing of it is kept."""
+
+    file_id: PublicId
+    rules: Literal["same", "latest"]
+    rows: int
+    differing: int
+    newly_accepted: int
+    newly_refused: int
+    programs: list[ProgramDifferenceView]
+    differences: list[RowDifferenceView] = Field(
+        description=f"The first {reprocessing.DIFFERENCES_MAX} rows that differ."
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST /v1/files/{file_id}/reprocess",
+    scope=Scope.FILES_WRITE,
+    idempotent=True,
+    raises=[NotFound, FileNotFinished, Unprocessable],
+)
+def reprocess_file(call: Call, file_id: FileId, body: ReprocessBody) -> ReprocessView:
+    """Show what a file of accruals would come to if it were taken back and loaded again; nothing is changed."""
+    file = readable(call, file_id)
+    partner = directory.by_id(call.db, file.partner_id)
+    if partner is None:
+        raise Broken(f"File {file.public_id} belongs to no partner.")
+    found = reprocessing.compare(call.db, file, partner, body.rules, now=call.now)
+    return _view(call, file.public_id, body.rules, found)
+
+
+def _view(call: Call, file_id: str, rules: Literal["same", "latest"], found: Compared) -> ReprocessView:
+    known = programs.by_ids(call.db, set(found.points_minor))
+
+    def outcome(each: Outcome) -> RowOutcomeView:
+        program = None if each.program_id is None else known[each.program_id]
+        return RowOutcomeView.model_validate(
+            {
+                "outcome": each.outcome,
+                "code": each.code,
+                "event_id": each.event_id,
+                "points": None if program is None else amounts.text(each.points_minor, program.scale),
+                "ruleset_version": None if each.version_id is None else public_id("rsv", each.version_id),
+            }
+        )
+
+    return ReprocessView(
+        file_id=file_id,
+        rules=rules,
+        rows=found.rows,
+        differing=found.differing,
+        newly_accepted=found.newly_accepted,
+        newly_refused=found.newly_refused,
+        programs=[
+            ProgramDifferenceView(
+                program_code=known[program_id].code,
+                points_before=amounts.text(before, known[program_id].scale),
+                points_after=amounts.text(after, known[program_id].scale),
+                difference=amounts.text(after - before, known[program_id].scale),
+            )
+            for program_id, (before, after) in found.points_minor.items()
+        ],
+        differences=[
+            RowDifferenceView(row_no=each.row_no, before=outcome(each.before), after=outcome(each.after))
+            for each in found.differences
+        ],
+    )

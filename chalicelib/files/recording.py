@@ -1,0 +1,137 @@
+"""Translated rows on their way to the room that keeps them: members, points or code tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, cast
+
+from sqlalchemy.engine import Connection
+
+from chalicelib.access.caller import Caller
+from chalicelib.files import layouts
+from chalicelib.files.holding import caller_of
+from chalicelib.files.layouts import Reading
+from chalicelib.files.reading import Record
+from chalicelib.files.refusals import RowRefused
+from chalicelib.files.register import InboundFile, header_cells
+from chalicelib.files.translating import CanonicalRow, Header, Translator, translator_of
+from chalicelib.partners import members
+from chalicelib.partners.directory import Partner
+from chalicelib.partners.provenance import RowSource
+from chalicelib.partners.roster import RosterOutcome, RosterRow
+from chalicelib.points import accruals
+from chalicelib.points.events import NewAccrual, Recorded
+from chalicelib.rules import code_table_rows
+from chalicelib.rules.code_table_rows import CodeTableRow, RowTold
+from chalicelib.storage.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the slices of one file share."""
+
+    partner: Partner
+    reading: Reading
+    header: Header
+    translator: Translator
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether whoever the file does not name has left. Rejects that came back name a few rows of a snapshot."""
+        return self.reading.layout.spec.mode == "snapshot" and not self.header.is_of_rejects
+
+
+class Line(NamedTuple):
+    """One row on its way: its number, its bytes, its control amount, and what the layout made of it."""
+
+    row_no: int
+    record: Record
+    amount: int | None
+    row: CanonicalRow | RowRefused
+
+
+class Outcome(NamedTuple):
+    """What the room that keeps such rows said: None for accepted."""
+
+    refused: RowRefused | None
+    fixable: bool = False
+
+
+_ACCEPTED = Outcome(None)
+_DUPLICATE = Outcome(RowRefused("duplicate", "same_content", None, None))
+
+
+def work_on(database: Database, file: InboundFile, partner: Partner) -> Work:
+    """Everything needed to read the rows of a checked file."""
+    with database.read() as db:
+        return work_of(db, file, partner)
+
+
+def work_of(db: Connection, file: InboundFile, partner: Partner) -> Work:
+    """The same, within a transaction that is open already."""
+    reading = layouts.reading_of(db, file, partner)
+    header = Header(header_cells(file), reading.layout)
+    return Work(partner, reading, header, translator_of(reading, header, partner.code))
+
+
+def record_rows(
+    db: Connection,
+    file: InboundFile,
+    work: Work,
+    lines: Sequence[Line],
+    *,
+    sources: Sequence[RowSource] | None = None,
+    caller: Caller | None = None,
+    now: datetime,
+) -> list[Outcome]:
+    """Give translated rows to the room that keeps them; one outcome each, in order.
+
+    ``sources`` says where in the archive the rows are when they are tried again, by themselves; ``caller`` by whom.
+    """
+    if not lines:
+        return []
+    spec = work.reading.layout.spec
+    alone = sources is not None
+    if sources is None:
+        sources = [RowSource(file.id, line.row_no, line.record.offset, len(line.record.raw)) for line in lines]
+    caller = caller or caller_of(file)
+    if spec.entity == "roster":
+        rows = [cast("RosterRow", line.row) for line in lines]
+        snapshot = file.id if spec.mode == "snapshot" and not alone else None
+        if spec.mode == "snapshot" and alone:
+            # Whom a snapshot names is employed; but a row alone says nothing about who is absent from a later one.
+            rows = [cast("RosterRow", {**row, "action": "A"}) if row["action"] == "C" else row for row in rows]
+        told = members.apply_roster(
+            db, work.partner, rows, sources=sources, snapshot_file=snapshot, caller=caller, now=now
+        )
+        return [_of_statement(each, work.translator) for each in told]
+    if spec.entity == "code_table":
+        entries = [cast("CodeTableRow", line.row) for line in lines]
+        numbers = [line.row_no for line in lines]
+        said = code_table_rows.apply_rows(
+            db, work.partner.id, entries, file_id=file.id, row_numbers=numbers, caller=caller, now=now
+        )
+        return [_of_statement(each, work.translator) for each in said]
+    events = [cast("NewAccrual", line.row) for line in lines]
+    recorded = accruals.record(db, work.partner, events, sources=sources, caller=caller, now=now)
+    return [_of_accrual(each, work.translator) for each in recorded]
+
+
+def _of_statement(told: RosterOutcome | RowTold, translator: Translator) -> Outcome:
+    if told.outcome == "accepted":
+        return _ACCEPTED
+    if told.outcome == "duplicate":
+        return _DUPLICATE
+    code = told.code or "rejected"
+    return Outcome(RowRefused("rejected", code, translator.column_of(told.column), told.message))
+
+
+def _of_accrual(told: Recorded, translator: Translator) -> Outcome:
+    if told.outcome in {"posted", "no_points"}:
+        return _ACCEPTED
+    if told.outcome == "duplicate":
+        return _DUPLICATE
+    code = told.code or "rejected"
+    column = translator.column_of(told.column)
+    refused = RowRefused("rejected", code, column, told.message, told.version_id, told.unmapped)
+    return Outcome(refused, told.fixable)

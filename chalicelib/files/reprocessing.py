@@ -1,0 +1,191 @@
+"""What a file of accruals would come to if it were taken back and loaded again: the difference, row by row.
+
+It is worked out by doing just that in a transaction which is taken back: the file's events are set aside, its rows are
+given to the same batch function again, and what they are then is compared with what they were. Corrected rows go as
+corrected; rows that came back in another file are that file's business.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import delete, select
+from sqlalchemy.engine import Connection
+
+from chalicelib.errors import Unprocessable
+from chalicelib.files import applying, archive, fixing, layouts, recording
+from chalicelib.files.models import file_row
+from chalicelib.files.reading import one_record, records
+from chalicelib.files.recording import Line, Work
+from chalicelib.files.refusals import RowRefused
+from chalicelib.files.register import InboundFile
+from chalicelib.files.tallies import unseal
+from chalicelib.partners.directory import Partner
+from chalicelib.points.models import accrual_event
+
+Rules = Literal["same", "latest"]
+#: It holds its locks, on one machine the only one, until it is taken back.
+ROWS_MAX = 5_000
+#: Rows whose outcome differs that are named.
+DIFFERENCES_MAX = 200
+_BATCH_ROWS = 500
+_ROW = file_row.c
+_EVENT = accrual_event.c
+_ELSEWHERE = frozenset({"resubmitted", "settled_already"})
+
+
+class Outcome(NamedTuple):
+    """What became of a row: ``code`` says why it is not accepted; points are those of its event."""
+
+    outcome: str
+    code: str | None = None
+    event_id: str | None = None
+    points_minor: int = 0
+    program_id: bytes | None = None
+    version_id: bytes | None = None
+
+    @property
+    def effect(self) -> tuple[Any, ...]:
+        """What makes a difference to anybody."""
+        return (self.outcome, self.code, self.event_id, self.points_minor, self.program_id)
+
+
+class Difference(NamedTuple):
+    """One row that would end otherwise."""
+
+    row_no: int
+    before: Outcome
+    after: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """All rows of a file, before and after. ``points_minor`` has program id -> points before and after."""
+
+    rows: int
+    differing: int
+    newly_accepted: int
+    newly_refused: int
+    differences: Sequence[Difference]
+    points_minor: Mapping[bytes, tuple[int, int]]
+
+
+def compare(db: Connection, file: InboundFile, partner: Partner, rules: Rules, *, now: datetime) -> Compared:
+    """Load a processed file of accruals again, in thought.
+
+    ``same``: by the layout and the rules that were known when it came, with members and enrolments as known now;
+    ``latest``: by those in force now. Raises FileNotFinished, Unprocessable for other files, for a layout that is gone
+    and for more than ``ROWS_MAX`` rows; NotFound when the archive does not have the file.
+    """
+    fixing.require_processed(file)
+    if file.entity != "accrual":
+        raise Unprocessable("Only a file of accruals can be processed again.", code="file_not_of_accruals")
+    if (file.rows_total or 0) > ROWS_MAX:
+        message = f"The file has {file.rows_total} rows; at most {ROWS_MAX} are compared: back-test its rule instead."
+        raise Unprocessable(message, code="too_large_to_try")
+    decided_at = (file.started_at or now) if rules == "same" else now
+    work = recording.work_of(db, _read_by(db, file, partner, rules, now), partner)
+    before = _outcomes(db, file)
+    savepoint = db.begin_nested()
+    try:
+        db.execute(delete(accrual_event).where(_EVENT.source_file_id == file.id))
+        refused: dict[int, Outcome] = {}
+        for lines in _batches(_lines(db, file, partner, work, before)):
+            refused |= _again(db, file, work, lines, decided_at)
+        after = _events(db, file) | refused
+    finally:
+        savepoint.rollback()
+    return _compared(before, after)
+
+
+def _read_by(db: Connection, file: InboundFile, partner: Partner, rules: Rules, now: datetime) -> InboundFile:
+    """The file as it would be registered now, as far as its reading goes."""
+    if rules == "same":
+        return file
+    live = layouts.in_force(db, partner, file.layout_name, now=now)
+    if live is None or live[1].spec.entity != file.entity:
+        message = f"There is no layout {file.layout_name} of accruals any more."
+        raise Unprocessable(message, code="layout_gone")
+    return replace(file, layout_version_id=live[0].version_id, started_at=now)
+
+
+def _outcomes(db: Connection, file: InboundFile) -> dict[int, Outcome]:
+    """What every row of the file is now."""
+    found = _events(db, file)
+    kept = db.execute(
+        select(_ROW.row_no, _ROW.row_to, _ROW.outcome, _ROW.code).where(
+            _ROW.file_id == file.id, _ROW.outcome != "accepted"
+        )
+    )
+    for row_no, row_to, outcome, code in kept:
+        found |= dict.fromkeys(range(row_no, row_to + 1), Outcome(outcome, code))
+    return found
+
+
+def _events(db: Connection, file: InboundFile) -> dict[int, Outcome]:
+    rows = db.execute(
+        select(_EVENT.row_no, _EVENT.event_id, _EVENT.points_minor, _EVENT.program_id, _EVENT.ruleset_version_id).where(
+            _EVENT.source_file_id == file.id
+        )
+    )
+    return {row_no: Outcome("accepted", None, *rest) for row_no, *rest in rows}
+
+
+def _lines(
+    db: Connection, file: InboundFile, partner: Partner, work: Work, before: Mapping[int, Outcome]
+) -> Iterator[Line]:
+    """The rows that are this file's, as corrected."""
+    how = work.reading.layout.spec.format
+    fixed = {
+        row.row_no: unseal(row.raw, file.id)
+        for row in db.execute(select(_ROW.row_no, _ROW.raw).where(_ROW.file_id == file.id, _ROW.fixes > 0))
+        if row.raw is not None
+    }
+    with archive.open_rows(file, partner_code=partner.code, offset=0) as source:
+        found = records(source, how)
+        next(found, None)
+        for line in applying.lines_of(islice(found, file.rows_total or 0), work, 1):
+            if before[line.row_no].code in _ELSEWHERE:
+                continue
+            if line.row_no in fixed:
+                record = one_record(fixed[line.row_no], how)
+                yield line._replace(record=record, row=work.translator.row(record))
+            else:
+                yield line
+
+
+def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    while batch := list(islice(lines, _BATCH_ROWS)):
+        yield batch
+
+
+def _again(db: Connection, file: InboundFile, work: Work, lines: Sequence[Line], now: datetime) -> dict[int, Outcome]:
+    """Record one batch; the rows that are not accepted."""
+    good = [line for line in lines if not isinstance(line.row, RowRefused)]
+    told = iter(recording.record_rows(db, file, work, good, now=now))
+    refused = [(line.row_no, line.row if isinstance(line.row, RowRefused) else next(told).refused) for line in lines]
+    return {row_no: Outcome(why.outcome, why.code) for row_no, why in refused if why is not None}
+
+
+def _compared(before: Mapping[int, Outcome], after: Mapping[int, Outcome]) -> Compared:
+    points: defaultdict[bytes, list[int]] = defaultdict(lambda: [0, 0])
+    for side, outcomes in enumerate((before, after)):
+        for outcome in outcomes.values():
+            if outcome.program_id is not None:
+                points[outcome.program_id][side] += outcome.points_minor
+    differing = [
+        Difference(row_no, one, after.get(row_no, one))
+        for row_no, one in sorted(before.items())
+        if one.effect != after.get(row_no, one).effect
+    ]
+    return Compared(
+        len(before),
+        len(differing),
+        sum(1 for each in differing if each.after.outcome == "accepted" != each.before.outcome),
+        sum(1 for each in differing if each.before.outcome == "accepted" != each.after.outcome),
+        differing[:DIFFERENCES_MAX],
+        {program_id: (then, now) for program_id, (then, now) in sorted(points.items())},
+    )

@@ -1,0 +1,164 @@
+"""A file tried without being sent: everything that intake does to it, in a transaction that is taken back.
+
+So whatever a trial says of rows, members and points is what the file would have come to at that moment.
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import Connection, Row
+
+from chalicelib.errors import InvalidInput, NotFound, Unprocessable
+from chalicelib.files import applying, arrivals, checking, conserving, layouts, opening, receipts, register, settling
+from chalicelib.files.models import file_row, inbound_file
+from chalicelib.files.reading import Measured, records
+from chalicelib.files.register import InboundFile
+from chalicelib.files.unpacking import content_of
+from chalicelib.partners import directory
+from chalicelib.partners.directory import Partner
+from chalicelib.storage.ids import new_id, public_id
+
+#: What one trial may cost: it holds its locks, on one machine the only one, until it is taken back.
+ROWS_MAX = 5_000
+EXPANDED_BYTES_MAX = 20_000_000
+#: Rejected rows that are named.
+ERRORS_MAX = 200
+_BATCH_ROWS = 500
+_FILE = inbound_file.c
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What would become of the file: its row as it would stand, the first refused rows, and what was earned."""
+
+    file: InboundFile
+    layout_version: str | None
+    errors: Sequence[Row[Any]]
+    points: Mapping[str, dict[str, Any]]
+    code_tables: Sequence[Any]
+
+
+def attempt(
+    db: Connection,
+    partner: Partner,
+    layout_name: str,
+    content: bytes,
+    *,
+    name: str,
+    sidecar: bytes | None,
+    now: datetime,
+) -> Tried:
+    """Try a file of a partner's layout; nothing is kept.
+
+    Raises NotFound for an unknown layout, InvalidInput for a name that intake would leave alone, Unprocessable when the
+    partner is not active or the file has more than ``ROWS_MAX`` rows.
+    """
+    directory.require_active(partner)
+    live = layouts.in_force(db, partner, layout_name, now=now)
+    if live is None:
+        raise NotFound(f"The partner {partner.code} has no layout {layout_name!r}.")
+    if arrivals.is_temporary(name) or arrivals.is_sidecar(name):
+        raise InvalidInput("A file of this name would be left alone or taken for a sidecar.", code="file_name_unusable")
+    savepoint = db.begin_nested()
+    try:
+        file = _registered(db, partner, live, f"{partner.code}/{layout_name}/{name}", content, now)
+        return _tried(db, file, partner, content, sidecar, now)
+    finally:
+        savepoint.rollback()
+
+
+def _tried(
+    db: Connection, file: InboundFile, partner: Partner, content: bytes, sidecar: bytes | None, now: datetime
+) -> Tried:
+    reading = layouts.reading_of(db, file, partner)
+    checked = checking.check(
+        io.BytesIO(content),
+        reading,
+        partner_code=partner.code,
+        sidecar=sidecar,
+        expanded_bytes_max=EXPANDED_BYTES_MAX,
+        alive=lambda: None,
+    )
+    if checked.rows > ROWS_MAX:
+        message = f"The file has {checked.rows} rows; at most {ROWS_MAX} are tried: try a part of it."
+        raise Unprocessable(message, code="too_large_to_try")
+    file = _moved(db, file, opening.decided(db, file, reading, checked))
+    if file.state == "checked":
+        file = _applied(db, file, partner, content, now)
+        breaks = conserving.breaks(db, file)
+        reason = {"state": "broken", "reason_code": "not_conserved", "reason": "; ".join(breaks)[:500]}
+        file = _moved(db, file, reason if breaks else {"state": "processed"})
+    rejected = (
+        select(file_row)
+        .where(file_row.c.file_id == file.id, file_row.c.outcome == "rejected")
+        .order_by(file_row.c.row_no)
+        .limit(ERRORS_MAX)
+    )
+    effect = receipts.build(db, file, rejects_key=None)
+    return Tried(
+        file,
+        effect["layout_version"],
+        db.execute(rejected).all(),
+        receipts.points_by_program(db, file) if file.entity == "accrual" else {},
+        effect.get("code_tables", []),
+    )
+
+
+def _applied(db: Connection, file: InboundFile, partner: Partner, content: bytes, now: datetime) -> InboundFile:
+    work = applying.work_of(db, file, partner)
+    how = work.reading.layout.spec.format
+    plain, _ = content_of(Measured(io.BytesIO(content)), how, expanded_bytes_max=EXPANDED_BYTES_MAX)
+    plain.read(file.next_offset)
+    rows = applying.lines_of(records(plain, how, offset=file.next_offset), work, 1)
+    for lines in _batches(islice(rows, file.rows_total or 0)):
+        file = _moved(db, file, applying.apply_lines(db, file, work, lines, now=now))
+    return _moved(db, file, settling.absences(db, file, partner, now=now))
+
+
+def _batches(lines: Iterator[Any]) -> Iterator[list[Any]]:
+    while batch := list(islice(lines, _BATCH_ROWS)):
+        yield batch
+
+
+def _moved(db: Connection, file: InboundFile, values: Mapping[str, Any]) -> InboundFile:
+    if values:
+        db.execute(update(inbound_file).where(_FILE.id == file.id).values(dict(values)))
+    return register.load(db, file.id)
+
+
+def _registered(
+    db: Connection, partner: Partner, live: layouts.Live, key: str, content: bytes, now: datetime
+) -> InboundFile:
+    """The file as its arrival would be registered, which nobody else ever sees."""
+    file_id = new_id()
+    version, layout = live
+    row = {
+        "id": file_id,
+        "partner_id": partner.id,
+        "arrival_key": sha256(file_id).digest(),
+        "bucket": arrivals.inbox(),
+        "object_key": key,
+        # Of its own, since a file of this name may arrive at the same moment.
+        "key_hash": sha256(file_id).digest(),
+        "arrival_no": 1,
+        "etag": "",
+        "name": key.rpartition("/")[2],
+        "layout_name": layout.spec.name,
+        "layout_version_id": version.version_id,
+        "entity": layout.spec.entity,
+        "rank": layout.spec.rank,
+        "size_bytes": len(content),
+        "state": "arrived",
+        "correlation_id": public_id("fil", file_id),
+        "arrived_at": now,
+        "started_at": now,
+        "changed_at": now,
+    }
+    db.execute(insert(inbound_file), row)
+    return register.load(db, file_id)

@@ -1,0 +1,62 @@
+"""Whose points a request is about: the partner, the member and the program that a body or a path names."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chalicelib.errors import Fault, InvalidInput, NotFound, UnknownReference
+from chalicelib.partners import directory, members, programs
+from chalicelib.partners.members import MemberRef
+from chalicelib.partners.programs import Program
+from chalicelib.web.call import Call
+from chalicelib.web.shapes import Body
+
+PartnerCode = Annotated[
+    str | None,
+    Field(max_length=40, description="Needed with a key that is not bound to a partner.", examples=["aurora-air"]),
+]
+#: What the caller calls something; the same one again is the same thing again.
+Reference = Annotated[
+    str, Field(min_length=1, max_length=100, description="Your own key of it: the same one takes effect once.")
+]
+OrderNo = Annotated[str | None, Field(max_length=100, description="The shop's order number.")]
+
+
+class MemberBody(Body):
+    """Whose points, and in which program."""
+
+    partner_code: PartnerCode = None
+    program_code: str = Field(min_length=1, max_length=40, examples=["uniform"])
+    employee_id: str = Field(min_length=1, max_length=64, examples=["10047"])
+
+
+def member_in_program(call: Call, body: MemberBody) -> tuple[Program, MemberRef]:
+    """The program and the member that a body names. Raises NotFound, InvalidInput, UnknownReference, Unprocessable."""
+    if body.partner_code is not None:
+        partner = directory.by_code(call.db, body.partner_code)
+        if partner is None:
+            raise NotFound(f"There is no partner {body.partner_code!r}, or it is not yours.")
+        call.require_partner(partner.id)
+    elif call.partner_scope is None:
+        message = "Name the partner: this key is not bound to one."
+        fault = Fault("/partner_code", "partner_code_missing", message)
+        raise InvalidInput(message, code="partner_code_missing", faults=[fault])
+    else:
+        partner = directory.known(call.db, call.partner_scope)
+    directory.require_active(partner)
+    program = programs.of_partner(call.db, partner.id).get(body.program_code)
+    if program is None:
+        raise UnknownReference("The partner has no program of this code.", code="unknown_program")
+    member = members.by_employee(call.db, partner.id, [body.employee_id]).get(body.employee_id)
+    if member is None:
+        raise UnknownReference("The partner has no employee of this number.", code="unknown_member")
+    return program, member
+
+
+def program_of(call: Call, program_id: bytes) -> Program:
+    """The program of something that is stored, if the caller may see it. Raises NotFound."""
+    program = programs.by_id(call.db, program_id)
+    if program is None:
+        raise NotFound("There is no such program.")
+    call.require_partner(program.partner_id)
+    return program

@@ -1,0 +1,228 @@
+"""Expiry: what was not spent by its last day becomes breakage, once, however often a business date is run.
+
+A lot whose last day is over is spent by nobody, whether or not its expiry has been posted: so nothing hangs on when
+this runs. What a hold covers is kept for it or expires with the rest, as the program says.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Integer, bindparam, select
+from sqlalchemy.engine import Connection
+
+from chalicelib.partners import programs
+from chalicelib.partners.account_ids import MEMBER
+from chalicelib.partners.account_ids import account_id as id_of
+from chalicelib.partners.programs import Program
+from chalicelib.points import accounts, holds, ledger, lots, overdrafts, policy
+from chalicelib.points.accounts import Locked
+from chalicelib.points.holds import Covered
+from chalicelib.points.lots import Taken
+from chalicelib.points.models import account, hold_lot, lot, transfer
+from chalicelib.storage import bulk
+from chalicelib.storage.engine import Database
+from chalicelib.storage.ids import new_ids
+
+#: Accounts looked at in one transaction.
+_ACCOUNTS_READ: Final = 500
+#: Programs of one page.
+_PROGRAMS_READ: Final = 100
+
+
+class Expiry(NamedTuple):
+    """What expires, or did, in one program. ``kept_minor`` has expired too, and stays for the holds that cover it."""
+
+    accounts: int = 0
+    expired_minor: int = 0
+    kept_minor: int = 0
+
+    def plus(self, other: "Expiry") -> "Expiry":
+        """Both together."""
+        return Expiry(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+
+class Page(NamedTuple):
+    """What expired of some accounts; ``last`` continues behind them, None when they were the last."""
+
+    expiry: Expiry
+    last: bytes | None
+
+
+class _Due(NamedTuple):
+    """An expired lot with points left; ``held_minor`` of them are covered by holds."""
+
+    account_id: bytes
+    lot_id: bytes
+    expires_on: date
+    remaining_minor: int
+    held_minor: int
+    overdrawn_minor: int
+
+
+def preview(db: Connection, program: Program, day: date) -> Expiry:
+    """What ``expire`` would do for a business date over all accounts; nothing is written."""
+    keeps = policy.of(program).keeps_held
+    found = Expiry()
+    after: bytes | None = b""
+    while after is not None:
+        ids, after = _accounts(db, program.id, after)
+        for _, group in groupby(_due(db, ids, day), key=lambda each: each.account_id):
+            lots_due = list(group)
+            held = sum(each.held_minor for each in lots_due)
+            free = sum(each.remaining_minor for each in lots_due) - held
+            # What is owed is set off first, from what is free.
+            expired = max(0, free - lots_due[0].overdrawn_minor) + (0 if keeps else held)
+            found = found.plus(Expiry(1 if expired else 0, expired, held if keeps else 0))
+    return found
+
+
+def expire(db: Connection, program: Program, day: date, *, after: bytes = b"", now: datetime) -> Page:
+    """Post the expiry of lots whose last day is before ``day``, for the accounts that follow ``after``, up to a bound.
+
+    ``day`` is the business date of what is posted. Running a date again finds what came back since: nothing expires
+    twice.
+    """
+    keeps = policy.of(program).keeps_held
+    ids, last = _accounts(db, program.id, after)
+    concerned = {each.account_id for each in _due(db, ids, day)}
+    found = Expiry()
+    posted: list[Locked] = []
+    rows: list[dict[str, Any]] = []
+    uses: list[tuple[bytes, Sequence[Taken]]] = []
+    holders = {holder.id: holder for holder in accounts.lock_existing(db, concerned)}
+    for holder in holders.values():
+        # Points that are owed do not expire for the member: they repay, and those that expire first do so first.
+        overdrafts.repay(db, holder, day=date.min)
+    house_id = id_of(program.id, ledger.HOUSE_OF["expiry"])
+    # Read again: what was due before the locks may be spent.
+    for account_id, group in groupby(_due(db, sorted(holders), day), key=lambda each: each.account_id):
+        holder, lots_due = holders[account_id], list(group)
+        held = sum(each.held_minor for each in lots_due)
+        if held and not keeps:
+            _lapse(db, holder, [each for each in lots_due if each.held_minor], now)
+        taken = [Taken(each.lot_id, each.remaining_minor - (each.held_minor if keeps else 0)) for each in lots_due]
+        amount_minor = sum(each.amount_minor for each in taken)
+        found = found.plus(Expiry(1 if amount_minor else 0, amount_minor, held if keeps else 0))
+        if not amount_minor:
+            continue
+        [transfer_id] = new_ids(1)
+        rows.append(
+            ledger.transfer_row(
+                holder, transfer_id, house_id, -amount_minor, kind="expiry", source_id=transfer_id, day=day, now=now
+            )
+        )
+        uses.append((transfer_id, [each for each in taken if each.amount_minor]))
+        posted.append(holder)
+    _write(db, rows, uses, posted, now)
+    return Page(found, last)
+
+
+def post_some(db: Connection, program: Program, day: date, *, accounts_max: int, now: datetime) -> tuple[Expiry, bool]:
+    """Expire accounts of a program until more than ``accounts_max`` were posted; and whether none are left."""
+    found, after = Expiry(), b""
+    while True:
+        page = expire(db, program, day, after=after, now=now)
+        found = found.plus(page.expiry)
+        if page.last is None:
+            return found, True
+        if found.accounts > accounts_max:
+            return found, False
+        after = page.last
+
+
+def run(database: Database, *, now: datetime) -> Expiry:
+    """Expire in every program what its own date of ``now`` says, page by page, each in a transaction of its own."""
+    found = Expiry()
+    after: bytes | None = None
+    while True:
+        with database.read() as db:
+            some = programs.search(db, after=after, limit=_PROGRAMS_READ)
+        for program in some:
+            found = found.plus(_run_one(database, program, now))
+        if len(some) < _PROGRAMS_READ:
+            return found
+        after = some[-1].id
+
+
+def _run_one(database: Database, program: Program, now: datetime) -> Expiry:
+    day = programs.business_date(now, program)
+    found, after = Expiry(), b""
+    while True:
+        page = database.run(lambda db, after=after: expire(db, program, day, after=after, now=now))  # type: ignore[misc]
+        found = found.plus(page.expiry)
+        if page.last is None:
+            return found
+        after = page.last
+
+
+def _write(
+    db: Connection,
+    rows: Sequence[dict[str, Any]],
+    uses: Sequence[tuple[bytes, Sequence[Taken]]],
+    posted: Sequence[Locked],
+    now: datetime,
+) -> None:
+    if not rows:
+        return
+    bulk.insert(db, transfer, rows)
+    for transfer_id, taken in uses:
+        lots.note(db, posted[0].partner_id, transfer_id, taken)
+    lots.reduce(db, [each for _, taken in uses for each in taken])
+    for holder in posted:
+        ledger.finish(db, holder, now=now)
+
+
+def _lapse(db: Connection, holder: Locked, lots_due: Sequence[_Due], now: datetime) -> None:
+    """Take the expired lots out of the holds that cover them."""
+    ids = [each.lot_id for each in lots_due]
+    for hold_id in db.execute(_COVERING, {"lots": ids}).scalars().all():
+        parts: list[Covered] = [each for each in holds.covered(db, hold_id) if each.lot_id in ids and each.open_minor]
+        amount_minor = sum(each.open_minor for each in parts)
+        holds.uncover(db, holder, holds.by_id(db, hold_id), parts, amount_minor, ended="lapsed", now=now)
+
+
+_ACCOUNTS: Final = (
+    select(account.c.id, account.c.owner_id)
+    .where(
+        account.c.program_id == bindparam("program_id"),
+        account.c.kind == MEMBER,
+        account.c.owner_id > bindparam("after"),
+    )
+    .order_by(account.c.owner_id)
+    .limit(bindparam("accounts", type_=Integer()))
+)
+_DUE: Final = (
+    select(
+        lot.c.account_id, lot.c.id, lot.c.expires_on, lot.c.remaining_minor, lot.c.held_minor, account.c.overdrawn_minor
+    )
+    .join(account, account.c.id == lot.c.account_id)
+    .where(
+        lot.c.account_id.in_(bindparam("accounts", expanding=True)),
+        lot.c.expires_on < bindparam("day"),
+        lot.c.remaining_minor > 0,
+    )
+    .order_by(lot.c.account_id, lot.c.expires_on, lot.c.id)
+)
+_COVERING: Final = (
+    select(hold_lot.c.hold_id)
+    .distinct()
+    .where(
+        hold_lot.c.lot_id.in_(bindparam("lots", expanding=True)),
+        hold_lot.c.amount_minor > hold_lot.c.captured_minor + hold_lot.c.released_minor,
+    )
+    .order_by(hold_lot.c.hold_id)
+)
+
+
+def _accounts(db: Connection, program_id: bytes, after: bytes) -> tuple[list[bytes], bytes | None]:
+    given = {"program_id": program_id, "after": after, "accounts": _ACCOUNTS_READ}
+    rows = db.execute(_ACCOUNTS, given).all()
+    return [row.id for row in rows], rows[-1].owner_id if len(rows) == _ACCOUNTS_READ else None
+
+
+def _due(db: Connection, ids: Sequence[bytes], day: date) -> list[_Due]:
+    if not ids:
+        return []
+    return [_Due(*row) for row in db.execute(_DUE, {"accounts": ids, "day": day})]

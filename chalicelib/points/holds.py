@@ -1,0 +1,317 @@
+"""Holds: points reserved for a basket or an order, and still the member's until they are captured.
+
+A hold names the lots that it covers, first expiring first (docs/decisions/0021). What it covers is not available to
+anyone else; a capture spends it, a release gives it back. A hold for a basket ends by itself; one that is bound to an
+order does not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Literal, TypeAlias
+
+from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy.engine import Connection
+
+from chalicelib.access.caller import Caller
+from chalicelib.errors import Conflict, NotFound, OtherContent
+from chalicelib.partners import programs
+from chalicelib.partners.account_ids import MEMBER, account_id
+from chalicelib.partners.programs import Program
+from chalicelib.points import accounts, ledger, lots
+from chalicelib.points.accounts import Locked
+from chalicelib.points.lots import InsufficientPoints, Taken
+from chalicelib.points.models import account, hold, hold_lot, lot
+from chalicelib.storage import bulk
+from chalicelib.storage.ids import new_id
+
+State: TypeAlias = Literal["open", "captured", "released", "expired", "lapsed"]
+
+#: A basket is held for so long at most; an order's hold has no end.
+TTL_MAX: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class NewHold:
+    """Points to reserve. ``reference`` is the shop's own: the same one is held once in a program.
+
+    ``ttl_s`` None binds the hold to an order: it has no end of its own.
+    """
+
+    member_id: bytes
+    amount_minor: int
+    reference: str
+    order_no: str | None = None
+    ttl_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One hold. Amounts are minor units at ``scale``; ``state`` is how it ended, or ``open``."""
+
+    id: bytes
+    partner_id: bytes
+    program_id: bytes
+    account_id: bytes
+    member_id: bytes
+    reference: str
+    order_no: str | None
+    amount_minor: int
+    captured_minor: int
+    released_minor: int
+    state: State
+    ttl_s: int | None
+    expires_at: datetime | None
+    created_at: datetime
+    changed_at: datetime
+
+    @property
+    def open_minor(self) -> int:
+        """What is still reserved."""
+        return self.amount_minor - self.captured_minor - self.released_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What a hold covers of one lot: ``open_minor`` of the ``amount_minor`` it covered at first."""
+
+    lot_id: bytes
+    expires_on: date
+    amount_minor: int
+    open_minor: int
+
+
+class HoldEnded(Conflict):
+    """The hold was captured or released in full, or its time is over."""
+
+    code = "hold_ended"
+
+
+def place(db: Connection, program: Program, wanted: NewHold, *, caller: Caller, now: datetime) -> tuple[Hold, bool]:
+    """Reserve points of a member in a program; the hold, and whether it is new.
+
+    The same reference with the same content returns the first hold, whatever became of it. Raises OtherContent for
+    other content, InsufficientPoints when less is available, Unprocessable for an amount that cannot be moved.
+    """
+    ledger.require_amount(wanted.amount_minor)
+    of = account_id(program.id, MEMBER, wanted.member_id)
+    try:
+        holder = accounts.lock(db, of)
+    except NotFound:
+        raise InsufficientPoints("The member never had any points in this program.") from None
+    earlier = _first(db, _BY_REFERENCE, {"program_id": program.id, "reference": wanted.reference})
+    if earlier is not None:
+        return _again(earlier, of, wanted), False
+    taken = lots.take(db, holder, wanted.amount_minor, programs.business_date(now, program))
+    expires_at = None if wanted.ttl_s is None else now + timedelta(seconds=wanted.ttl_s)
+    row: dict[str, Any] = {
+        "id": new_id(),
+        "partner_id": holder.partner_id,
+        "program_id": program.id,
+        "account_id": of,
+        "reference": wanted.reference,
+        "order_no": wanted.order_no,
+        "amount_minor": wanted.amount_minor,
+        "captured_minor": 0,
+        "released_minor": 0,
+        "state": "open",
+        "ttl_s": wanted.ttl_s,
+        "expires_at": expires_at,
+        "sweep_at": expires_at,
+        "actor": caller.actor,
+        "correlation_id": caller.correlation_id,
+        "created_at": now,
+        "changed_at": now,
+    }
+    if bulk.insert_new(db, hold, [row], key=("program_id", "reference")):
+        raise OtherContent("The reference is being held for another member.")
+    db.execute(
+        _COVER,
+        [
+            {"hold_id": row["id"], "lot_id": lot_id, "partner_id": holder.partner_id, "amount_minor": amount,
+             "captured_minor": 0, "released_minor": 0}
+            for lot_id, amount in taken
+        ],
+    )  # fmt: skip
+    lots.cover(db, taken)
+    holder.debits_pending += wanted.amount_minor
+    holder.hold_changes += 1
+    ledger.finish(db, holder, now=now)
+    return _hold({**row, "member_id": wanted.member_id}), True
+
+
+def by_id(db: Connection, hold_id: bytes) -> Hold:
+    """One hold. Raises NotFound."""
+    found = _first(db, _BY_ID, {"id": hold_id})
+    if found is None:
+        raise NotFound("There is no such hold.")
+    return found
+
+
+def covered(db: Connection, hold_id: bytes) -> list[Covered]:
+    """The lots that a hold covers or covered, first expiring first."""
+    rows = db.execute(_COVERED, {"hold_id": hold_id})
+    return [Covered(lot_id, day, amount, amount - gone) for lot_id, day, amount, gone in rows]
+
+
+def locked(db: Connection, hold_id: bytes) -> tuple[Hold, Locked]:
+    """The hold and its account, whose row this transaction holds locked from now on. Raises NotFound."""
+    holder = accounts.lock(db, by_id(db, hold_id).account_id)
+    # Read again: what it was before the lock may be true no more.
+    return by_id(db, hold_id), holder
+
+
+def release(db: Connection, hold_id: bytes, amount_minor: int | None = None, *, now: datetime) -> Hold:
+    """Give back what a hold still covers, or so much of it; the hold as it is then.
+
+    A hold that has ended stays as it is when all was asked. Raises HoldEnded when some was asked of a hold that covers
+    less, NotFound.
+    """
+    found, holder = locked(db, hold_id)
+    if amount_minor is None and not found.open_minor:
+        return found
+    asked = found.open_minor if amount_minor is None else amount_minor
+    ledger.require_amount(asked)
+    if asked > found.open_minor:
+        raise HoldEnded("The hold covers less than is to be released.")
+    uncover(db, holder, found, covered(db, hold_id), asked, ended="released", now=now)
+    ledger.finish(db, holder, now=now)
+    return by_id(db, hold_id)
+
+
+def bind(db: Connection, hold_id: bytes, order_no: str, *, now: datetime) -> Hold:
+    """Bind an open hold to the order that its basket became: it has no end any more. Raises HoldEnded, NotFound."""
+    found, _ = locked(db, hold_id)
+    if found.order_no == order_no and found.expires_at is None:
+        return found
+    require_open(found, now)
+    db.execute(_BIND, {"of": hold_id, "order": order_no, "at": now})
+    return by_id(db, hold_id)
+
+
+def require_open(found: Hold, now: datetime) -> None:
+    """Raises HoldEnded, also for a hold whose time is over and which nobody has swept yet."""
+    if not found.open_minor:
+        raise HoldEnded(f"The hold has ended: {found.state}.")
+    if found.expires_at is not None and found.expires_at <= now:
+        raise HoldEnded(f"The hold was kept until {found.expires_at.isoformat()}.")
+
+
+def uncover(
+    db: Connection,
+    holder: Locked,
+    found: Hold,
+    of: Sequence[Covered],
+    amount_minor: int,
+    *,
+    ended: State,
+    now: datetime,
+) -> list[Taken]:
+    """Take so much out of a hold without spending it, what expires last first; what became free of which lot.
+
+    The account's counters move along; ``ledger.finish`` writes them. ``ended`` is the state of the hold should nothing
+    be left in it.
+    """
+    freed = _last(of, amount_minor)
+    lots.cover(db, [Taken(lot_id, -amount) for lot_id, amount in freed])
+    _change(db, found, freed, captured=0, released=amount_minor, ended=ended, now=now)
+    holder.debits_pending -= amount_minor
+    holder.hold_changes += 1
+    return freed
+
+
+def spent(db: Connection, holder: Locked, found: Hold, taken: Sequence[Taken], *, now: datetime) -> None:
+    """Note what a capture took out of a hold, whose lots it took from already. The account's counters move along."""
+    amount_minor = sum(each.amount_minor for each in taken)
+    _change(db, found, taken, captured=amount_minor, released=0, ended="captured", now=now)
+    holder.debits_pending -= amount_minor
+
+
+def _last(of: Sequence[Covered], amount_minor: int) -> list[Taken]:
+    # What expires first stays covered, since that is what the hold was placed for.
+    freed: list[Taken] = []
+    left = amount_minor
+    for each in reversed(of):
+        part = min(left, each.open_minor)
+        if part:
+            freed.append(Taken(each.lot_id, part))
+            left -= part
+    return freed
+
+
+def _change(
+    db: Connection, found: Hold, of: Sequence[Taken], *, captured: int, released: int, ended: State, now: datetime
+) -> None:
+    closed = captured + released == found.open_minor
+    db.execute(
+        _CLOSE if closed else _KEEP,
+        {"of": found.id, "captured": captured, "released": released, "ended": ended, "at": now},
+    )
+    db.execute(
+        _UNCOVER,
+        [
+            {"of_hold": found.id, "of_lot": lot_id, "captured": amount if captured else 0,
+             "released": 0 if captured else amount}
+            for lot_id, amount in sorted(of)
+        ],
+    )  # fmt: skip
+
+
+def _again(earlier: Hold, of: bytes, wanted: NewHold) -> Hold:
+    first = (earlier.account_id, earlier.amount_minor, earlier.ttl_s)
+    if first != (of, wanted.amount_minor, wanted.ttl_s):
+        raise OtherContent("The reference was held before for another member, amount or time.")
+    return earlier
+
+
+_HOLD: Final = select(
+    *(account.c.owner_id.label("member_id") if name == "member_id" else hold.c[name] for name in Hold.__slots__)
+).join_from(hold, account, account.c.id == hold.c.account_id)
+_BY_ID: Final = _HOLD.where(hold.c.id == bindparam("id"))
+_BY_REFERENCE: Final = _HOLD.where(
+    hold.c.program_id == bindparam("program_id"), hold.c.reference == bindparam("reference")
+)
+_COVER: Final = insert(hold_lot)
+_COVERED: Final = (
+    select(
+        hold_lot.c.lot_id,
+        lot.c.expires_on,
+        hold_lot.c.amount_minor,
+        hold_lot.c.captured_minor + hold_lot.c.released_minor,
+    )
+    .join(lot, lot.c.id == hold_lot.c.lot_id)
+    .where(hold_lot.c.hold_id == bindparam("hold_id"))
+    .order_by(lot.c.expires_on, lot.c.id)
+)
+_UNCOVER: Final = (
+    update(hold_lot)
+    .where(hold_lot.c.hold_id == bindparam("of_hold"), hold_lot.c.lot_id == bindparam("of_lot"))
+    .values(
+        captured_minor=hold_lot.c.captured_minor + bindparam("captured"),
+        released_minor=hold_lot.c.released_minor + bindparam("released"),
+    )
+)
+_KEEP: Final = (
+    update(hold)
+    .where(hold.c.id == bindparam("of"))
+    .values(
+        captured_minor=hold.c.captured_minor + bindparam("captured"),
+        released_minor=hold.c.released_minor + bindparam("released"),
+        changed_at=bindparam("at"),
+    )
+)
+_CLOSE: Final = _KEEP.values(state=bindparam("ended"), sweep_at=None)
+_BIND: Final = (
+    update(hold)
+    .where(hold.c.id == bindparam("of"))
+    .values(order_no=bindparam("order"), expires_at=None, sweep_at=None, changed_at=bindparam("at"))
+)
+
+
+def _first(db: Connection, query: Any, given: dict[str, Any]) -> Hold | None:  # noqa: ANN401 - a select of _HOLD
+    row = db.execute(query, given).mappings().one_or_none()
+    return None if row is None else _hold(row)
+
+
+def _hold(row: RowMapping | dict[str, Any]) -> Hold:
+    return Hold(**{name: row[name] for name in Hold.__slots__})

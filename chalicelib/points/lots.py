@@ -1,0 +1,141 @@
+"""Lots: which points a member may spend on a day, first expiring first, and what is taken from and given back to them.
+
+Whoever reads lots here to change them holds the account's row locked, so what was read stays true.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Integer, bindparam, select, update
+from sqlalchemy.engine import Connection
+
+from chalicelib.errors import Broken, Unprocessable
+from chalicelib.points.accounts import Locked
+from chalicelib.points.models import lot, lot_use
+from chalicelib.storage import bulk
+
+#: Lots read for one spend at first; more are read only when these do not suffice.
+_LOTS_READ = 200
+
+
+class InsufficientPoints(Unprocessable):
+    """The member has fewer points available than the spend needs."""
+
+    code = "insufficient_points"
+
+
+class Taken(NamedTuple):
+    """What was taken from one lot; below zero: what was given back to it."""
+
+    lot_id: bytes
+    amount_minor: int
+
+
+class OpenLot(NamedTuple):
+    """A lot with points that no hold covers: ``free_minor`` of them."""
+
+    id: bytes
+    expires_on: date
+    free_minor: int
+
+
+class Use(NamedTuple):
+    """One lot that a transfer used, with the last day on which the lot may be spent."""
+
+    lot_id: bytes
+    amount_minor: int
+    expires_on: date
+
+
+def free(db: Connection, account_id: bytes, day: date, *, needed_minor: int) -> list[OpenLot]:
+    """Unexpired lots with free points, first expiring first: as many as ``needed_minor`` takes, or all there are."""
+    given = {"account_id": account_id, "day": day}
+    found = db.execute(_FIRST_FREE, {**given, "lots": _LOTS_READ}).all()
+    if len(found) == _LOTS_READ and sum(row[2] for row in found) < needed_minor:
+        found = db.execute(_FREE, given).all()
+    return [OpenLot(*row) for row in found]
+
+
+def take(db: Connection, holder: Locked, amount_minor: int, day: date) -> list[Taken]:
+    """What to take from which lot for a spend of ``amount_minor``; nothing is written.
+
+    Raises InsufficientPoints when less is available: what is owed after a reversal is not.
+    """
+    needed = amount_minor + holder.overdrawn_minor
+    found = free(db, holder.id, day, needed_minor=needed)
+    if sum(each.free_minor for each in found) < needed:
+        raise InsufficientPoints("The account has fewer points available than this spend needs.")
+    taken = first(found, amount_minor)
+    if sum(each.amount_minor for each in taken) != amount_minor:
+        raise Broken("The lots of an account do not add up to what was just summed.")
+    return taken
+
+
+def first(found: Iterable[OpenLot], amount_minor: int) -> list[Taken]:
+    """The amount as far as the lots have it, from the first ones on."""
+    taken: list[Taken] = []
+    left = amount_minor
+    for each in found:
+        if not left:
+            break
+        part = min(left, each.free_minor)
+        taken.append(Taken(each.id, part))
+        left -= part
+    return taken
+
+
+def note(db: Connection, partner_id: bytes, under: bytes, uses: Sequence[Taken]) -> None:
+    """Keep under the id of a transfer which lots it used."""
+    rows = [
+        {"transfer_id": under, "lot_id": lot_id, "partner_id": partner_id, "amount_minor": amount}
+        for lot_id, amount in uses
+    ]
+    bulk.insert(db, lot_use, rows)
+
+
+def reduce(db: Connection, uses: Iterable[Taken], *, held: bool = False) -> None:
+    """Lower what remains in the lots by what was taken; ``held``: from what a hold covered."""
+    rows = [
+        {"of": lot_id, "taken": amount, "uncovered": amount if held else 0} for lot_id, amount in sorted(uses) if amount
+    ]
+    if rows:
+        db.execute(_REDUCE, rows)
+
+
+def cover(db: Connection, uses: Iterable[Taken]) -> None:
+    """Have so much of each lot covered by a hold; below zero: not any more."""
+    rows = [{"of": lot_id, "taken": 0, "uncovered": -amount} for lot_id, amount in sorted(uses)]
+    if rows:
+        db.execute(_REDUCE, rows)
+
+
+def used_by(db: Connection, transfer_id: bytes) -> list[Use]:
+    """The lots that a transfer used, first expiring first."""
+    return [Use(*row) for row in db.execute(_USES, {"transfer_id": transfer_id})]
+
+
+_FREE = (
+    select(lot.c.id, lot.c.expires_on, lot.c.remaining_minor - lot.c.held_minor)
+    .where(
+        lot.c.account_id == bindparam("account_id"),
+        lot.c.expires_on >= bindparam("day"),
+        lot.c.remaining_minor > lot.c.held_minor,
+    )
+    .order_by(lot.c.expires_on, lot.c.id)
+)
+_FIRST_FREE = _FREE.limit(bindparam("lots", type_=Integer()))
+_REDUCE = (
+    update(lot)
+    .where(lot.c.id == bindparam("of"))
+    .values(
+        remaining_minor=lot.c.remaining_minor - bindparam("taken"),
+        held_minor=lot.c.held_minor - bindparam("uncovered"),
+    )
+)
+_USES = (
+    select(lot_use.c.lot_id, lot_use.c.amount_minor, lot.c.expires_on)
+    .join(lot, lot.c.id == lot_use.c.lot_id)
+    .where(lot_use.c.transfer_id == bindparam("transfer_id"))
+    .order_by(lot.c.expires_on, lot.c.id)
+)

@@ -1,0 +1,50 @@
+"""The schedules of the points room, as the app registers them."""
+
+import importlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chalicelib.access import heartbeats
+from chalicelib.points import holds
+from chalicelib.web import clock
+from local import invocation
+from local.event_sources import schedule_sources
+from local.schedules import parse
+from tests.factories.points import NOW, available, counters, earn, hold
+
+
+def run(name, database, at, monkeypatch):
+    app = importlib.import_module("app")
+    monkeypatch.setattr(app, "database", lambda: database)
+    monkeypatch.setattr(clock, "now", lambda: at)
+    [source] = [each for each in schedule_sources(app.app) if each.name == name]
+    source.handler(invocation.schedule_event(source.name, at), invocation.Context(source.name, 60))
+    return source.schedule
+
+
+@pytest.mark.usefixtures("provable")
+class TestSchedules:
+    def test_give_back_what_baskets_held_too_long(self, database, earning, monkeypatch):
+        with database.write() as db:
+            earn(db, earning)
+            placed = hold(db, earning, 100, ttl_s=60)
+
+        schedule = run("hold_sweeper", database, NOW + timedelta(minutes=5), monkeypatch)
+
+        assert schedule == parse("rate(5 minutes)")
+        with database.read() as db:
+            assert holds.by_id(db, placed.id).state == "expired"
+            assert available(db, earning) == (1500, 0)
+            assert heartbeats.latest(db)["hold_sweeper"].ok
+
+    def test_post_what_was_not_spent(self, database, earning, monkeypatch):
+        with database.write() as db:
+            earn(db, earning)
+
+        schedule = run("expirations", database, datetime(2028, 11, 4, 2, tzinfo=UTC), monkeypatch)
+
+        assert schedule == parse("cron(0 2 * * ? *)")
+        with database.read() as db:
+            assert counters(db, earning.account_id)["debits_posted"] == 1500
+            assert heartbeats.latest(db)["expirations"].ok
