@@ -1,7 +1,8 @@
 """``python -m benchmarks.ledger``: how many accruals, holds, captures and refunds a second the ledger posts.
 
 On MariaDB that flushes at each commit, by some threads at once, on one hot member and on many. Beside each, in the same
-run and by turns, the same rows by hand: a conditional UPDATE and INSERTs that check nothing.
+run and by turns, the same rows by hand: a conditional UPDATE and INSERTs that check nothing. Accruals are measured one
+in a transaction, as a till sends them, and in slices, as files bring them.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from queue import SimpleQueue
-from statistics import median
+from statistics import median, quantiles
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -37,11 +38,13 @@ from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_ids
 
 _MEMBERS, _MEMBERS_QUICK = 10_000, 400
-_OPERATIONS, _OPERATIONS_QUICK = 600, 80
-_ROUNDS, _ROUNDS_QUICK = 3, 1
+_OPERATIONS, _OPERATIONS_QUICK = 400, 80
+_SLICE, _SLICES, _SLICES_QUICK = 500, 8, 4
+_ROUNDS, _ROUNDS_QUICK = 5, 1
 _THREADS: Final = 4
 _EVENTS_OF_ONE: Final = 2_000
 NAMES: Final = ("accrue", "hold", "capture", "refund")
+_SLICED: Final = "accrue in slices"
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Pairs:
 
     ours: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
+    #: How long each of ours took, waiting for its turn at the database included.
+    ours_s: list[float] = field(default_factory=list)
 
     def figures(self) -> dict[str, float]:
         """Medians over the rounds."""
@@ -59,7 +64,11 @@ class Pairs:
             "bare_per_s": round(median(self.bare)),
             "ratio": round(median(ratios), 3),
             "lowest": round(min(ratios), 3),
+            **{f"p{at}_ms": round(1000 * self._quantile(at), 1) for at in (50, 95, 99)},
         }
+
+    def _quantile(self, percent: int) -> float:
+        return quantiles(self.ours_s, n=100)[percent - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +100,22 @@ def main() -> None:
         if any(found.subject in ours for found in broken):
             raise RuntimeError(f"The ledger does not add up: {broken}")
     report.show(args, "Operations a second on MariaDB, and the bare rows", figures)
-    report.finish(
-        args, {f"{name.replace(', ', '_').replace(' ', '_')}_{key}": value for name, each in figures.items()
-               for key, value in each.items()}
-    )  # fmt: skip
+    peak_mb = report.own_peak_mb()
+    report.say(
+        args, f"\nPeak memory of the process, both sides' rows and the world of the benchmark included: {peak_mb} MB"
+    )
+    named = {name.replace(", ", "_").replace(" ", "_"): each for name, each in figures.items()}
+    flat = {f"{name}_{key}": value for name, each in named.items() for key, value in each.items()}
+    report.finish(args, flat | {"peak_mb": peak_mb})
 
 
 def _series(
     args: argparse.Namespace, bench: Bench, title: str, people: Sequence[MemberRef]
 ) -> dict[str, dict[str, float]]:
     """Every operation on these people: ours on every other one, the bare rows on those between."""
-    found = {name: Pairs() for name in NAMES}
+    found = {name: Pairs() for name in (*NAMES, _SLICED)}
     for number in range(_ROUNDS_QUICK if args.quick else _ROUNDS):
+        _slices(bench, people, found[_SLICED], _SLICES_QUICK if args.quick else _SLICES, ours_first=number % 2 == 1)
         _round(bench, people, found, _OPERATIONS_QUICK if args.quick else _OPERATIONS, ours_first=number % 2 == 1)
     return {f"{name}, {title}": pairs.figures() for name, pairs in found.items()}
 
@@ -117,16 +130,47 @@ def _round(
     for name in NAMES:
         for ours in (True, False) if ours_first else (False, True):
             if ours:
-                found[name].ours.append(_rate(_ours(bench, name, made), mine))
+                found[name].ours.append(_rate(_ours(bench, name, made), mine, found[name].ours_s))
             else:
-                found[name].bare.append(_rate(_bare(bench, name), its))
+                found[name].bare.append(_rate(_bare(bench, name), its, []))
 
 
-def _rate(work: Callable[[Any, bytes], None], jobs: Sequence[tuple[Any, bytes]]) -> float:
+def _slices(bench: Bench, people: Sequence[MemberRef], found: Pairs, slices: int, *, ours_first: bool) -> None:
+    """Accruals in slices of some hundred: ours by the function that files call, the bare rows by multi-row INSERTs."""
+    ids = [new_ids(_SLICE) for _ in range(slices)]
+    employees = [people[::2][at % len(people[::2])].employee_id for at in range(_SLICE)]
+    rows = [bench.rows_of[people[1::2][at % len(people[1::2])].id] for at in range(_SLICE)]
+
+    def ours(_: object, keys: Sequence[bytes]) -> None:
+        events = [_event(of, key.hex(), Decimal("0.01")) for of, key in zip(employees, keys, strict=True)]
+        _record(bench.on, events)
+
+    def bare(_: object, keys: Sequence[bytes]) -> None:
+        connection = bench.bare.get()
+        try:
+            connection.accrue_slice(rows, [key[::-1] for key in keys])
+        finally:
+            bench.bare.put(connection)
+
+    for mine in (True, False) if ours_first else (False, True):
+        jobs = [(None, keys) for keys in ids]
+        if mine:
+            found.ours.append(_SLICE * _rate(ours, jobs, found.ours_s))
+        else:
+            found.bare.append(_SLICE * _rate(bare, jobs, []))
+
+
+def _rate(work: Callable[[Any, Any], None], jobs: Sequence[tuple[Any, Any]], took_s: list[float]) -> float:
+    """Jobs a second; how long each took is added to ``took_s``."""
+
+    def timed(of: Any, key: Any) -> float:  # noqa: ANN401 - whatever the job is about
+        begun = time.perf_counter()
+        work(of, key)
+        return time.perf_counter() - begun
+
     with ThreadPoolExecutor(_THREADS) as pool:
         started = time.perf_counter()
-        for done in [pool.submit(work, of, key) for of, key in jobs]:
-            done.result()
+        took_s += [done.result() for done in [pool.submit(timed, of, key) for of, key in jobs]]
         return len(jobs) / (time.perf_counter() - started)
 
 
@@ -134,12 +178,7 @@ def _ours(bench: Bench, name: str, made: dict[bytes, bytes]) -> Callable[[Member
     database, program = bench.on.database, bench.program
 
     def accrue(of: MemberRef, key: bytes) -> None:
-        event = _event(of.employee_id, key.hex(), Decimal("0.01"))
-        [told] = database.run(
-            lambda db: accruals.record(db, bench.on.partner, [event], sources=[BY_API], caller=CALLER, now=_now())
-        )
-        if told.outcome != "posted":
-            raise RuntimeError(f"An accrual was not posted: {told}")
+        _record(bench.on, [_event(of.employee_id, key.hex(), Decimal("0.01"))])
 
     def hold(of: MemberRef, key: bytes) -> None:
         wanted = NewHold(of.id, 1, f"ours-{key.hex()}")
@@ -169,6 +208,15 @@ def _bare(bench: Bench, name: str) -> Callable[[Member, bytes], None]:
             bench.bare.put(connection)
 
     return work
+
+
+def _record(on: World, events: Sequence[NewAccrual]) -> None:
+    """Record events in one transaction. Raises RuntimeError unless all are posted."""
+    told = on.database.run(
+        lambda db: accruals.record(db, on.partner, events, sources=[BY_API] * len(events), caller=CALLER, now=_now())
+    )
+    if any(each.outcome != "posted" for each in told):
+        raise RuntimeError("Accruals were not posted.")
 
 
 def _now() -> datetime:
@@ -201,13 +249,7 @@ def _prepare(on: World) -> Bench:
     for part in bulk.in_chunks(people, _EVENTS_OF_ONE):
         for number in range(2):
             events = [_event(each.employee_id, f"first-{number}-{each.employee_id}", Decimal(100)) for each in part]
-            told = on.database.run(
-                lambda db, events=events: accruals.record(  # type: ignore[misc]
-                    db, on.partner, events, sources=[BY_API] * len(events), caller=CALLER, now=_now()
-                )
-            )
-            if any(each.outcome != "posted" for each in told):
-                raise RuntimeError("The first points were not posted.")
+            _record(on, events)
     with on.database.read() as db:
         program = programs.of_partner(db, on.partner.id)["uniform"]
         lots = {row.account_id: row.id for row in db.execute(select(lot.c.account_id, lot.c.id))}

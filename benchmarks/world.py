@@ -66,11 +66,11 @@ class World:
 
 
 @contextmanager
-def machine() -> Iterator[Machine]:
+def machine(*, buffer_pool_mb: int = _BUFFER_POOL_MB, redo_log_mb: int = 96) -> Iterator[Machine]:
     """Start MariaDB and the AWS stand-in, and make this process one of the hub's. Call it once in a process."""
     with (
         tempfile.TemporaryDirectory(prefix="interline-bench-") as folder,
-        private_server(durable=True, buffer_pool_mb=_BUFFER_POOL_MB) as server_url,
+        private_server(durable=True, buffer_pool_mb=buffer_pool_mb, redo_log_mb=redo_log_mb) as server_url,
     ):
         home = Home.open(Path(folder))
         given = {name: value for name, value in os.environ.items() if not name.startswith("INTERLINE_")}
@@ -84,13 +84,19 @@ def machine() -> Iterator[Machine]:
             yield Machine(server_url, variables)
 
 
-def build(on: Machine, name: str, *, members_count: int, with_cap: bool = True) -> World:
+def build(on: Machine, name: str, *, members_count: int, with_cap: bool = True, sqlite_in: Path | None = None) -> World:
     """A fresh schema with aurora-air as ``rules/`` has it and so many members of many tenures, all of whom earn.
 
     ``with_cap`` False takes the monthly cap, and with it the aggregate that it needs, out of the accrual rule.
+    ``sqlite_in`` is the folder of a SQLite file that takes MariaDB's place.
     """
-    database = _schema(on, name)
-    url = make_url(on.server_url).set(database=name).render_as_string(hide_password=False)
+    if sqlite_in is None:
+        database = _schema(on, name)
+        url = make_url(on.server_url).set(database=name).render_as_string(hide_password=False)
+    else:
+        url = f"sqlite:///{sqlite_in / name}.db"
+        database = connect(url, pool_max=_POOL_MAX)
+        chain.upgrade(database.engine)
     now = datetime.now(UTC)
     with database.write() as db:
         onboarding.apply(db, _bundle(with_cap=with_cap), code=PARTNER, dry_run=False, caller=CALLER, now=now)

@@ -27,7 +27,8 @@ class Settings(BaseModel):
     )
     bucket_prefix: str = Field("", description="Put before `hub-in`, `hub-archive`, `hub-out` and `hub-reject`.")
     queue_prefix: str = Field(
-        "interline-", description="Put before the names of queues: `files`, `deliveries`, `backtests`."
+        "interline-",
+        description="Put before the names of queues: `files`, `deliveries`, `backtests`, `exports`, `schedules`.",
     )
     secret_prefix: str = Field("interline/", description="Put before the names of secrets.")
     rule_approval: Literal["required", "off"] = Field(

@@ -3,7 +3,7 @@
 JSON is put together from the files' own texts: a number in a rule reaches the hub digit by digit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from cli.client import HubClient, segment
 
 _MANIFESTS = "partners"
 _DOCUMENTS = {"layouts": "layouts", "rulesets": "rulesets", "code_tables": "code-tables"}
+_PIPELINES = "pipelines"
 #: The parts of a folder of rule files.
-FOLDERS = (_MANIFESTS, *_DOCUMENTS.values())
+FOLDERS = (_MANIFESTS, *_DOCUMENTS.values(), _PIPELINES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,16 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Everything that was read: manifests by partner, and the documents of each kind."""
+    """Everything that was read: manifests by partner, and the documents of each kind.
+
+    ``pipelines`` are checked where they lie; they are no part of what a hub is given, so those that cannot be read
+    (``pipeline_faults``) keep nobody from applying the rest.
+    """
 
     manifests: Mapping[str, File]
     documents: Mapping[str, Sequence[File]]
+    pipelines: Sequence[File] = ()
+    pipeline_faults: Sequence[Fault] = ()
 
     def bundle(self, partner: str) -> Bundle:
         """What concerns one partner."""
@@ -111,11 +118,19 @@ def readable(folder: Path) -> tuple[Folder, list[Fault]]:
     faults: list[Fault] = []
     manifests = {Path(file.name).stem: file for file in _documents(folder, _MANIFESTS, faults)}
     documents = {kind: _documents(folder, name, faults) for kind, name in _DOCUMENTS.items()}
-    for file in (one for found in documents.values() for one in found):
+    faults += _strangers((one for found in documents.values() for one in found), manifests)
+    of_pipelines: list[Fault] = []
+    pipelines = _documents(folder, _PIPELINES, of_pipelines)
+    of_pipelines += _strangers(pipelines, manifests)
+    return Folder(manifests, documents, pipelines, of_pipelines), faults
+
+
+def _strangers(files: Iterable[File], manifests: Mapping[str, File]) -> Iterator[Fault]:
+    """Documents of partners that the folder does not have."""
+    for file in files:
         owner = file.document.get("partner")
         if owner is not None and owner not in manifests:
-            faults.append(Fault(file.name, "unknown_partner", f"There is no partners/{owner}.json."))
-    return Folder(manifests, documents), faults
+            yield Fault(file.name, "unknown_partner", f"There is no partners/{owner}.json.")
 
 
 def gather(folder: Path) -> list[Bundle]:

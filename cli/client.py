@@ -74,6 +74,10 @@ class HubClient:
         """Send ``body``; the same key twice has one effect."""
         return self.post_text(path, json.dumps(body), idempotency_key=idempotency_key)
 
+    def patch(self, path: str, body: object) -> Any:  # noqa: ANN401 - a JSON document
+        """Send a change and return the answer. Raises as ``get`` does."""
+        return self._ask("PATCH", path, text=json.dumps(body))
+
     def post_text(self, path: str, text: str | None, *, idempotency_key: str | None = None) -> Any:  # noqa: ANN401 - a JSON document
         """Send a JSON text as it is, or nothing; without a key where the endpoint only answers a question."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import drop, interrupts, keys, ledger, migrate, rules, up
+from cli import drop, export, interrupts, keys, ledger, mending, migrate, proving, rules, up
 
 app = typer.Typer(name="hub", no_args_is_help=True, add_completion=False)
 
@@ -17,8 +17,11 @@ def hub(context: typer.Context) -> None:
 
 app.command("up")(up.up)
 app.command("drop")(drop.drop)
+app.command("export")(export.export)
 app.command("migrate")(migrate.migrate)
 app.command("balance")(ledger.balance)
 app.command("lineage")(ledger.lineage)
 app.add_typer(rules.app, name="rules")
+app.add_typer(proving.app, name="ledger")
+app.add_typer(mending.app, name="files")
 app.add_typer(keys.app, name="key")

@@ -15,12 +15,14 @@ FOLDER: Final = Path(__file__).resolve().parents[1] / "rules" / "schemas"
 def _made() -> Mapping[str, Callable[[], dict[str, Any]]]:
     # The compiler's registry is imported here: the command line starts without it.
     from chalicelib.partners.schemas import partner
+    from chalicelib.pipelines.schemas import pipeline
     from chalicelib.rules.schemas import documents as schemas
 
     return MappingProxyType(
         {
             "ruleset.json": schemas.ruleset,
             "layout.json": schemas.layout,
+            "pipeline.json": pipeline,
             "partner.json": partner,
             "code_table.json": schemas.code_table,
         }

@@ -95,9 +95,23 @@ class RuleWatcher:
         for name in sorted(changed):
             if not (self._folder / name).exists():
                 self._note("WARNING", f"{name} is gone; what it said stays in the hub.")
+        self._pipelines(folder, changed)
         told: set[Fault] = set()
         for partner in _partners(folder, changed):
             self._one(folder, partner, told)
+
+    def _pipelines(self, folder: Folder, changed: set[str]) -> None:
+        """Say of changed pipelines whether they are right; a hub is not given them."""
+        unread = [fault for fault in folder.pipeline_faults if fault.pointer.partition("#")[0] in changed]
+        if not unread and not any(file.name in changed for file in folder.pipelines):
+            return
+        from cli.rules import pipelines
+
+        faults = [*unread, *pipelines.check(folder.pipelines).faults]
+        for fault in faults:
+            self._note("ERROR", f"{fault.pointer}: {fault.message.rstrip('.')}.", code=fault.code)
+        if not faults:
+            self._note("INFO", "Checked: the pipelines are right.")
 
     def _one(self, folder: Folder, partner: str, told: set[Fault]) -> None:
         try:

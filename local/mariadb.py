@@ -21,10 +21,11 @@ class MissingServer(RuntimeError):
 
 
 @contextmanager
-def private_server(*, durable: bool = False, buffer_pool_mb: int = 256) -> Iterator[str]:
+def private_server(*, durable: bool = False, buffer_pool_mb: int = 256, redo_log_mb: int = 96) -> Iterator[str]:
     """Start a server, yield its SQLAlchemy URL (without a database name), and stop and remove it afterwards.
 
-    ``durable`` keeps InnoDB's default flush at each commit, as a production server has it. Raises MissingServer.
+    ``durable`` keeps InnoDB's default flush at each commit, as a production server has it; ``redo_log_mb`` is InnoDB's
+    default size unless told. Raises MissingServer.
     """
     server, installer = _program("mariadbd"), _program("mariadb-install-db")
     # A Unix socket's path may have 107 characters: so not below a deep test folder.
@@ -51,6 +52,7 @@ def private_server(*, durable: bool = False, buffer_pool_mb: int = 256) -> Itera
                     "--max-connections=300",
                     "--innodb-lock-wait-timeout=20",
                     f"--innodb-buffer-pool-size={buffer_pool_mb}M",
+                    f"--innodb-log-file-size={redo_log_mb}M",
                     f"--innodb-flush-log-at-trx-commit={1 if durable else 0}",
                 ],
                 stdout=log,

@@ -63,6 +63,16 @@ def is_free(port: int) -> bool:
     return True
 
 
+def becomes_free(port: int, within_s: float) -> bool:
+    """Whether a server could listen on this loopback port before ``within_s`` have passed."""
+    deadline = time.monotonic() + within_s
+    while not is_free(port):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
 def free_port(*wished: int | None) -> int:
     """The first of the wished loopback ports that is free, else any free one."""
     for port in wished:

@@ -17,7 +17,7 @@ from local.home import REPOSITORY, Home, write_private
 from local.outside import store
 
 BUCKETS = ("hub-in", "hub-archive", "hub-out", "hub-reject")
-QUEUES = ("files", "deliveries", "backtests")
+QUEUES = ("files", "deliveries", "backtests", "exports", "schedules")
 MANIFESTS = REPOSITORY / "rules" / "partners"
 _LOCAL = "http://127.0.0.1:"
 _TRIES_MAX = 5
@@ -51,6 +51,8 @@ def seed(home: Home, *, commerce_cloud_url: str, manifests: Path = MANIFESTS) ->
     if "data-key" not in known:
         key = {"encrypt": secrets.token_hex(32), "index": secrets.token_hex(32)}
         wanted["data-key"] = {"current": "1", "keys": {"1": key}}
+    if "ledger-key" not in known:
+        wanted["ledger-key"] = {"current": "1", "keys": {"1": secrets.token_hex(32)}}
     for name in sorted({"commerce-cloud"} | _target_secrets(manifests)):
         # A developer may have put a real sandbox's address and credentials there: those stay.
         if str(known.get(f"target/{name}", {}).get("base_url", _LOCAL)).startswith(_LOCAL):

@@ -19,7 +19,7 @@ _AWS_PORT = 4566
 _COMMERCE_CLOUD_PORT = 4570
 _READY_S = 30.0
 _PREPARE_S = 120.0
-_ORPHAN_GRACE_S = 3.0
+_ORPHAN_GRACE_S = 5.0
 _PORT_TRIES_MAX = 3
 _RESTARTS_MAX = 5
 _RESTART_WINDOW_S = 120.0
@@ -68,8 +68,8 @@ class Supervisor:
         begun = time.monotonic()
         self._lock = self._home.lock()
         try:
-            self._end_orphans()
-            _require_free(self._options.port)
+            # The kernel may still be tearing down what was killed, and with it the port.
+            _require_free(self._options.port, _ORPHAN_GRACE_S if self._end_orphans() else 0)
             self._remember(pid=os.getpid(), url=self._url)
             self._start_on_free_port("aws", _AWS_PORT, self._aws)
             self._start_on_free_port("commerce-cloud", _COMMERCE_CLOUD_PORT, self._commerce_cloud)
@@ -138,12 +138,13 @@ class Supervisor:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._sink("hub", json.dumps({"time": now, "level": level, "message": message, **fields}))
 
-    def _end_orphans(self) -> None:
+    def _end_orphans(self) -> bool:
         known = [Identity(one["pid"], one["started"]) for one in self._home.state().get("processes", [])]
         orphans = [process for process in known if process.alive()]
         if orphans:
             self._note("WARNING", "Ending what an earlier hub left behind.", processes=[one.pid for one in orphans])
             processes.end(orphans, _ORPHAN_GRACE_S)
+        return bool(orphans)
 
     def _remember(self, **changes: object) -> None:
         state = self._home.state() | changes
@@ -210,8 +211,8 @@ class Supervisor:
         return Command("workers", [sys.executable, "-m", "local.workers", *arguments], self._environment())
 
 
-def _require_free(port: int) -> None:
-    if not processes.is_free(port):
+def _require_free(port: int, within_s: float) -> None:
+    if not processes.becomes_free(port, within_s):
         raise Conflict(
             f"Port {port} is held by {processes.holder(port)}: stop it, or choose another port with --port.",
             code="port_taken",

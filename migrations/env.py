@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-from importlib.util import find_spec
 
 from alembic import context
 from sqlalchemy.engine import Connection
@@ -14,8 +13,12 @@ from chalicelib.storage.engine import connect_by, is_mysql
 from chalicelib.storage.tables import metadata
 
 for room in pkgutil.iter_modules(chalicelib.__path__):
-    if room.ispkg and find_spec(f"chalicelib.{room.name}.models"):
-        importlib.import_module(f"chalicelib.{room.name}.models")
+    if room.ispkg:
+        found = importlib.import_module(f"chalicelib.{room.name}")
+        for module in pkgutil.iter_modules(found.__path__, f"{found.__name__}."):
+            # models.py, and what was too much for it: rollback_models.py
+            if module.name.endswith("models"):
+                importlib.import_module(module.name)
 
 
 _NAMED = {id(getattr(tables, name)): f"tables.{name}" for name in ("Id", "Digest", "Blob", "Big", "JsonText", "Day")}

@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 
 from chalicelib.settings import settings
 from chalicelib.storage import aws as aws_clients
-from chalicelib.storage import encryption, queues, secrets
+from chalicelib.storage import encryption, queues, secrets, signing
 from chalicelib.storage.engine import Database, connect
 from chalicelib.storage.tables import metadata
 from local.mariadb import private_server
@@ -151,7 +151,7 @@ def aws(data_key: None) -> None:
 
 @pytest.fixture
 def data_key(played_aws: None) -> None:
-    """The secrets store holds a data key and nothing else: personal fields can be encrypted."""
+    """The secrets store holds the hub's own keys and nothing else: personal fields can be encrypted."""
     only_data_key()
 
 
@@ -168,13 +168,13 @@ def empty_aws() -> None:
     messages = aws_clients.client("sqs")
     for url in messages.list_queues().get("QueueUrls", []):
         messages.delete_queue(QueueUrl=url)
-    for name in ("files", "deliveries", "backtests"):
+    for name in ("files", "deliveries", "backtests", "exports", "schedules"):
         messages.create_queue(QueueName=configured.queue(name))
     queues.reset()
 
 
 def only_data_key() -> None:
-    """A secrets store with the data key and nothing else."""
+    """A secrets store with the hub's own keys, of personal fields and of the ledger's chain, and nothing else."""
     keeper = aws_clients.client("secretsmanager")
     for found in keeper.list_secrets(IncludePlannedDeletion=True)["SecretList"]:
         keeper.delete_secret(SecretId=found["ARN"], ForceDeleteWithoutRecovery=True)
@@ -182,8 +182,12 @@ def only_data_key() -> None:
     keeper.create_secret(
         Name=settings().secret("data-key"), SecretString=json.dumps({"current": "1", "keys": {"1": key}})
     )
+    keeper.create_secret(
+        Name=settings().secret("ledger-key"), SecretString=json.dumps({"current": "1", "keys": {"1": "33" * 32}})
+    )
     secrets.forget()
     encryption.forget_keys()
+    signing.forget_keys()
 
 
 def forget_aws() -> None:
@@ -192,3 +196,4 @@ def forget_aws() -> None:
     queues.reset()
     secrets.forget()
     encryption.forget_keys()
+    signing.forget_keys()

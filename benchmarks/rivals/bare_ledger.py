@@ -13,6 +13,7 @@ from typing import Any
 import pymysql
 
 _DAY = date(2026, 11, 20)
+_EXPIRES = date(2028, 11, 30)
 _ACCOUNT = """UPDATE account SET entry_no = LAST_INSERT_ID(entry_no + %s), hold_changes = hold_changes + %s,
  debits_pending = debits_pending + %s, debits_posted = debits_posted + %s, credits_posted = credits_posted + %s,
  unearned_minor = unearned_minor + %s, changed_at = %s
@@ -26,6 +27,22 @@ _TRANSFER = """INSERT INTO transfer (id, partner_id, program_id, account_id, ent
 _EVENT = """INSERT INTO accrual_event (id, partner_id, event_id, content_hash, program_id, member_id, account_id,
  event_type, event_date, outcome, points_minor, ruleset_version_id, facts, actor, correlation_id, received_at)
  VALUES (%s,%s,%s,%s,%s,%s,%s,'HOURS',%s,'posted',1,%s,%s,'bench','bench',%s)"""
+_ACCOUNTS = """INSERT INTO account (id, partner_id, program_id, kind, owner_id, created_at, changed_at, entry_no,
+ credits_posted, credits_pending, debits_pending, debits_posted, hold_changes, overdrawn_minor, unearned_minor)
+ VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s) ON DUPLICATE KEY UPDATE entry_no = entry_no + VALUES(entry_no),
+ credits_posted = credits_posted + VALUES(credits_posted), changed_at = VALUES(changed_at)"""
+# PyMySQL sends many rows at once only where nothing but placeholders are between the brackets.
+_EVENTS = """INSERT INTO accrual_event (id, partner_id, event_id, content_hash, program_id, member_id, account_id,
+ event_type, event_date, outcome, points_minor, ruleset_version_id, facts, actor, correlation_id, received_at)
+ VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)"""
+_TRANSFERS = """INSERT INTO transfer (id, partner_id, program_id, account_id, entry_no, version, debit_account_id,
+ credit_account_id, amount_minor, kind, source_id, business_date, posted_at)
+ VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)"""
+_LOTS = """INSERT INTO lot (id, partner_id, account_id, expires_on, amount_minor, remaining_minor, held_minor)
+ VALUES (%s,%s,%s,%s,%s,%s,%s)"""
+_DELIVERIES = """INSERT INTO delivery (id, partner_id, target_id, kind, entity, entity_key, unclaimed, state, attempts,
+ failures, next_at, created_at, changed_at) VALUES (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s)
+ ON DUPLICATE KEY UPDATE changed_at = VALUES(changed_at)"""
 _LOT = """INSERT INTO lot (id, partner_id, account_id, expires_on, amount_minor, remaining_minor, held_minor)
  VALUES (%s,%s,%s,'2028-11-30',1,1,0)"""
 _HOLD = """INSERT INTO hold (id, partner_id, program_id, account_id, reference, amount_minor, captured_minor,
@@ -91,6 +108,43 @@ class Bare:
                 (_LOT, (transfer, partner, of.account_id)),
             ],
         )
+
+    def accrue_slice(self, of: Sequence[Member], event_ids: Sequence[bytes]) -> None:
+        """The same for many events in one transaction: each table's rows in one statement, sorted by account."""
+        now, partner, program = self._start()
+        cursor = self._connection.cursor()
+        owners = {each.account_id: each.member_id for each in of}
+        names = sorted(owners)
+        listed = ",".join(["%s"] * len(names))
+        cursor.execute(f"SELECT id, entry_no FROM account WHERE id IN ({listed}) ORDER BY id FOR UPDATE", names)  # noqa: S608 - placeholders
+        entry_no: dict[bytes, int] = dict(cursor.fetchall())
+        events, transfers, lots = [], [], []
+        gained = dict.fromkeys(names, 0)
+        for member, event_id in sorted(zip(of, event_ids, strict=True), key=lambda pair: pair[0].account_id):
+            account, transfer = member.account_id, uuid.uuid4().bytes
+            gained[account] += 1
+            number = entry_no[account] + gained[account]
+            events.append((event_id, partner, event_id.hex(), bytes(32), program, member.member_id, account, "HOURS",
+                           _DAY, "posted", 1, self._ids["version"], self._facts, "bench", "bench", now))  # fmt: skip
+            transfers.append((transfer, partner, program, account, number, number, self._ids["issuance"], account, 1,
+                              "accrual", event_id, _DAY, now))  # fmt: skip
+            lots.append((transfer, partner, account, _EXPIRES, 1, 1, 0))
+        cursor.executemany(_EVENTS, events)
+        cursor.executemany(_TRANSFERS, transfers)
+        cursor.executemany(_LOTS, lots)
+        cursor.executemany(
+            _ACCOUNTS,
+            [
+                (each, partner, program, "member", owners[each], now, now, gained[each], gained[each], *[0] * 6)
+                for each in names
+            ],
+        )
+        state = (partner, self._ids["target"], "state", "balance")
+        cursor.executemany(
+            _DELIVERIES,
+            [(uuid.uuid4().bytes, *state, each.hex(), 1, "ready", 0, 0, now, now, now) for each in names],
+        )
+        self._connection.commit()
 
     def hold(self, of: Member, hold_id: bytes) -> None:
         """One hold: hold, its lot, the lot, account, delivery."""

@@ -5,6 +5,7 @@ the unique key until the first has ended; on SQLite, writers are serial anyway. 
 record: the same key may be tried again after mending. Answers are kept encrypted, as they may hold personal data.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -27,6 +28,7 @@ _CLAIM: Final = (
 )
 _KEPT: Final = select(_record.route, _record.request_hash, _record.status, _record.body).where(*_mine)
 _KEEP: Final = update(idempotency_record).where(*_mine).values(status=bindparam("answered"), body=bindparam("sealed"))
+_REWRITE: Final = update(idempotency_record).where(*_mine).values(body=bindparam("sealed"))
 #: Longest key; longer ones are refused at the edge.
 KEY_LENGTH_MAX: Final = 100
 
@@ -86,6 +88,31 @@ def purge(db: Connection, *, before: datetime, rows_max: int = 1000) -> int:
             [{"of": principal_id, "key": key} for principal_id, key in sorted(old)],
         )
     return len(old)
+
+
+def rewrite(
+    db: Connection, change: Callable[[str], str | None], *, after: tuple[bytes, str] | None, rows_max: int
+) -> tuple[int, tuple[bytes, str] | None]:
+    """Put what ``change`` makes of them in place of kept answers, behind a principal and key; None leaves one alone.
+
+    How many were changed, and the principal and key to go on behind; None at the end. Answers are never read otherwise
+    than by the request that they answered: this is for erasing what must be forgotten.
+    """
+    query = select(_record.principal_id, _record.idempotency_key, _record.body).where(_record.body.is_not(None))
+    if after is not None:
+        principal_id, key = after
+        same = (_record.principal_id == principal_id) & (_record.idempotency_key > key)
+        query = query.where((_record.principal_id > principal_id) | same)
+    rows = db.execute(query.order_by(_record.principal_id, _record.idempotency_key).limit(rows_max)).all()
+    changed = 0
+    for principal_id, key, sealed in rows:
+        binding = _binding(principal_id, key)
+        body = change(encryption.decrypt(sealed, bound_to=binding).decode())
+        if body is not None:
+            mine = {"of": principal_id, "key": key}
+            db.execute(_REWRITE, {**mine, "sealed": encryption.encrypt(body.encode(), bound_to=binding)})
+            changed += 1
+    return changed, (rows[-1][0], rows[-1][1]) if len(rows) == rows_max else None
 
 
 def _binding(principal_id: bytes, key: str) -> bytes:

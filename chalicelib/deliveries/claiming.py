@@ -239,6 +239,8 @@ def _mapped(
     """The body for one record, or why there is none to send."""
     if snapshot is None:
         return _unsent(Outcome.REJECTED, "record_missing", "The record behind this delivery does not exist.")
+    if snapshot.erased:
+        return _unsent(Outcome.REJECTED, settling.NOT_APPLICABLE, "The person was erased: nobody is told any more.")
     try:
         mapped = mapping.apply(version.compiled, snapshot, as_of=now.date(), code_tables=tables)
     except mapping.Unmappable as refused:

@@ -11,10 +11,14 @@ from chalicelib.language import Value
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A record as it is now. ``version`` grows with every change; ``record`` is the input of the target's mapping."""
+    """A record as it is now. ``version`` grows with every change; ``record`` is the input of the target's mapping.
+
+    ``erased``: whom it is about was erased, the record is empty, and nobody is told of it any more.
+    """
 
     version: int
     record: Mapping[str, Value]
+    erased: bool = False
 
 
 #: The snapshots of the records behind some keys; a key whose record is gone is left out.

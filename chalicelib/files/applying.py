@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.deliveries import wake
 from chalicelib.errors import Broken
-from chalicelib.files import archive, controls, returning, turns
+from chalicelib.files import archive, controls, gathering, returning, turns
 from chalicelib.files.holding import Holding
 from chalicelib.files.models import file_row
 from chalicelib.files.reading import Record, records
@@ -94,13 +94,14 @@ def lines_of(found: Iterator[Record], work: Work, first_row: int) -> Iterator[Li
     """The records as translated lines, numbered from ``first_row`` on."""
     control = work.reading.layout.spec.control
     amount_of = controls.amounts(control) if control.column is not None else None
-    translate, control_cell = work.translator.row, work.translator.control_cell
+    translate, control_cell, missed = work.translator.row, work.translator.control_cell, work.translator.missed
     for row_no, record in enumerate(found, first_row):
         amount: int | None = 0
         if amount_of is not None:
             cell = control_cell(record)
             amount = None if cell is None else amount_of(cell)
-        yield Line(row_no, record, amount, translate(record))
+        row = translate(record)
+        yield Line(row_no, record, amount, row, missed())
 
 
 def _apply_slice(db: Connection, turn: Turn, now: datetime, *, work: Work, lines: Sequence[Line]) -> Turn:
@@ -128,6 +129,7 @@ def apply_lines(
         if outcome.refused.outcome == "rejected" and outcome.refused.code not in _OF_OTHERS:
             refused_lines.append(line)
     bulk.insert(db, file_row, tally.rows)
+    gathering.note_refused(db, file, work, refused_lines)
     unnamed = _note_presence(db, file, work, refused_lines) if work.is_snapshot else 0
     last = lines[-1].record
     return {

@@ -43,7 +43,7 @@ def keep(file: InboundFile, how: Format, *, partner_code: str, alive: Callable[[
     sha256 = _digest_of(file)
     plain = key_of(partner_code, sha256)
     if file.compressed:
-        _copy_verified(file.bucket, file.object_key, _original(plain), etag=file.etag, sha256=sha256)
+        _copy_verified(file.bucket, file.object_key, original_of(plain), etag=file.etag, sha256=sha256)
         _keep_expanded(file, how, plain, sha256, alive)
     else:
         _copy_verified(file.bucket, file.object_key, plain, etag=file.etag, sha256=sha256)
@@ -68,7 +68,8 @@ def raw_row(partner_code: str, sha256: bytes, *, offset: int, length: int) -> by
         return source.read(length)
 
 
-def _original(key: str) -> str:
+def original_of(key: str) -> str:
+    """The key of what arrived compressed or in UTF-16, beside its plain content."""
     return f"{key.removesuffix('.csv')}.original"
 
 
@@ -106,7 +107,7 @@ def _verify(key: str, sha256: bytes | None) -> None:
 
 def _keep_expanded(file: InboundFile, how: Format, key: str, sha256: bytes, alive: Callable[[], None]) -> None:
     """Write the expanded content; the archived original is the source, since nobody can replace that one."""
-    with objects.open_range(bucket(), _original(key)) as arrived:
+    with objects.open_range(bucket(), original_of(key)) as arrived:
         measured = Measured(arrived)
         plain, _ = content_of(measured, how, expanded_bytes_max=settings().expanded_bytes_max)
         written = hashlib.sha256()

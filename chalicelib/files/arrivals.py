@@ -21,6 +21,7 @@ from chalicelib.files.models import NOBODY, inbound_file
 from chalicelib.files.register import InboundFile
 from chalicelib.partners import directory, manifests
 from chalicelib.partners.directory import Partner
+from chalicelib.rules.entities import HOUSE, UNASKED
 from chalicelib.settings import settings
 from chalicelib.storage import objects
 from chalicelib.storage.engine import Database
@@ -192,11 +193,25 @@ def _by_layout(db: Connection, partner: Partner, name: str, now: datetime) -> _V
         return _Verdict(partner.id, reason_code="unknown_layout", reason=reason)
     version, layout = live
     entity = layout.spec.entity
-    if entity == "code_table" and version.partner_id is None and not manifests.names_layout(db, partner, name):
-        # What it changes decides points: to be able to drop a file is not enough.
-        reason = f"Files of `{name}` change code tables: the manifest of {partner.code} has to list that layout."
-        return _Verdict(partner.id, reason_code="layout_not_agreed", reason=reason)
+    refusal = not_agreed(db, partner, live)
+    if refusal is not None:
+        return _Verdict(partner.id, reason_code=refusal[0], reason=refusal[1])
     return _Verdict(partner.id, version.version_id, entity, layout.spec.rank)
+
+
+def not_agreed(db: Connection, partner: Partner, live: layouts.Live) -> tuple[str, str] | None:
+    """Why the partner may not send files of a layout, as a code and a sentence; None where it may.
+
+    What they change decides points, or is everybody's: to be able to drop a file is not enough.
+    """
+    version, layout = live
+    entity, name = layout.spec.entity, layout.spec.name
+    if entity in HOUSE and not manifests.is_house(db, partner):
+        return "not_the_house", f"Files of `{name}` are the retailer's own: {partner.code} sends none."
+    if entity in UNASKED or version.partner_id is not None or manifests.names_layout(db, partner, name):
+        return None
+    reason = f"Files of `{name}` give points or decide about them: the manifest of {partner.code} has to list it."
+    return "layout_not_agreed", reason
 
 
 def sidecar_of(file: InboundFile) -> ObjectInfo | None:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from sqlalchemy import case, func, select
 from sqlalchemy.engine import Connection
 
+from chalicelib.files import handlers
 from chalicelib.files.models import file_row
 from chalicelib.files.register import InboundFile
 from chalicelib.files.tallies import OUTCOMES
 from chalicelib.partners.models import member_history
-from chalicelib.points.models import accrual_event, transfer
+from chalicelib.points.models import accrual_event, reversal, transfer
 from chalicelib.rules.models import code_table_change
 
 _ROWS = file_row.c.row_to - file_row.c.row_no + 1
@@ -56,7 +57,10 @@ def breaks(db: Connection, file: InboundFile) -> list[str]:
         _points(db, file, equal)
     elif file.entity == "code_table":
         _changes(db, file, equal)
-    else:
+    elif (handler := handlers.of(file.entity)) is not None:
+        equal("accepted rows and kept rows", file.rows_accepted, handler.rows(db, file))
+    elif file.state != "rolled_back":
+        # Members whom nobody but the file knew are forgotten with it.
         _history(db, file, equal)
     return found
 
@@ -72,14 +76,23 @@ def _points(db: Connection, file: InboundFile, equal: Callable[[str, int, int], 
     """Accepted rows are stored events, and what the events earned is what was posted."""
     events = db.execute(
         select(func.count().label("number"), func.sum(accrual_event.c.points_minor).label("points")).where(
-            accrual_event.c.source_file_id == file.id
+            accrual_event.c.source_file_id == file.id, accrual_event.c.generation >= 0
         )
     ).one()
-    equal("accepted rows and stored events", file.rows_accepted, events.number)
+    corrections = db.execute(
+        select(func.count()).where(reversal.c.source_file_id == file.id, reversal.c.cause == "correction")
+    ).scalar()
+    stored = events.number + (corrections or 0)
+    equal("accepted rows and stored events", file.rows_accepted, stored)
     posted = db.execute(
         select(func.sum(transfer.c.amount_minor))
         .join_from(accrual_event, transfer, transfer.c.source_id == accrual_event.c.id)
-        .where(accrual_event.c.source_file_id == file.id, transfer.c.kind == "accrual")
+        .where(
+            accrual_event.c.source_file_id == file.id,
+            # Below zero: recorded anew when the file was processed again.
+            accrual_event.c.generation >= 0,
+            transfer.c.kind == "accrual",
+        )
     ).scalar()
     equal("points of the events and points posted", int(events.points or 0), int(posted or 0))
 

@@ -128,7 +128,8 @@ def _line(row: Row[Any], work: Work) -> Line:
     how = work.reading.layout.spec.format
     record = one_record(unseal(row.raw, row.file_id), how)._replace(offset=row.byte_offset)
     amount = row.control_minor if row.control_readable else None
-    return Line(row.row_no, record, amount, work.translator.row(record))
+    told = work.translator.row(record)
+    return Line(row.row_no, record, amount, told, work.translator.missed())
 
 
 def _changed(row_no: int, outcome: Outcome, now: datetime) -> dict[str, Any]:

@@ -40,9 +40,9 @@ def finish(holding: Holding) -> None:
     if file.state == "duplicate" and not archive.holds(file, partner_code=file.place):
         archive.keep(file, holding.format(), partner_code=file.place, alive=holding.alive)
     answer(holding.database, file.id)
-    if file.state == "processed" and file.entity == "roster":
-        retrying.retry_unknown_members(holding)
-    if file.state == "processed" and (file.entity == "roster" or _names_rows(file)):
+    if file.state == "processed":
+        retrying.retry(holding)
+    if file.state == "processed" and (file.entity in retrying.MENDS or _names_rows(file)):
         for changed in retrying.files_to_answer(holding):
             answer(holding.database, changed)
     _empty_inbox(file)

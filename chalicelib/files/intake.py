@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.errors import Broken, Conflict, NotFound, Unavailable
-from chalicelib.files import applying, archive, arrivals, finishing, opening, settling, turns
+from chalicelib.files import applying, archive, arrivals, finishing, gathering, opening, rolling_back, settling, turns
 from chalicelib.files.arrivals import Named
 from chalicelib.files.holding import Holding
 from chalicelib.files.refusals import TimeShort, TurnLost
@@ -40,11 +40,14 @@ def handle(
     clock: Callable[[], datetime],
     remaining_s: Callable[[], float],
 ) -> None:
-    """Work on what one message names: S3's notification, the sweeper's, or a file that continues.
+    """Work on what one message names: S3's notification, the sweeper's, a file that continues or is taken back.
 
     Stale, doubled and foreign messages are acknowledged by returning. Raises Unavailable when the database or S3 does
     not answer: the message comes again.
     """
+    if "rollback" in message:
+        rolling_back.handle(database, message, clock=clock, remaining_s=remaining_s)
+        return
     if "continue" in message:
         _continue(database, message, clock=clock, remaining_s=remaining_s)
         return
@@ -156,6 +159,7 @@ def _advance(holding: Holding) -> None:
             case "applying":
                 applying.apply_rows(holding, holding.partner())
             case "applied":
+                gathering.gather(holding)
                 settling.settle(holding, holding.partner())
             case "waiting":
                 return

@@ -1,4 +1,4 @@
-"""Tables of the files room: inbound files with their figures, rows that were not accepted, corrections, alerts."""
+"""Tables of the files room: inbound files, rows that were not accepted, corrections, alerts, files that are sent."""
 
 from sqlalchemy import Boolean, Column, Index, Integer, String, UniqueConstraint
 
@@ -147,4 +147,58 @@ file_alert = table(
     UniqueConstraint("partner_id", "layout_name", "due_at", "kind"),
     Index(None, "partner_id", "resolved_at", "raised_at"),
     Index(None, "resolved_at", "raised_at"),
+)
+
+#: One file that the hub sends, from the request to the object. ``request_key`` says which file it is: it is sent once.
+export_file = table(
+    "export_file",
+    id_column(),
+    Column("partner_id", Id, nullable=False),  # NOBODY: of every partner, for an outside system
+    Column("export", code(40), nullable=False),
+    Column("receiver", code(64), nullable=False),  # the first part of the key: the partner's code, or _<system>
+    Column("request_key", code(100), nullable=False),
+    Column("parameters", JsonText, nullable=False),
+    Column("layout_hash", Digest),  # of the layout by which it was written
+    Column("state", code(12), nullable=False),  # queued | writing | written | empty | failed
+    Column("file_seq", Big),  # given when writing begins; final once it is written
+    Column("object_key", code(1024)),
+    Column("as_of", Microseconds),  # the moment that it shows
+    Column("rows", Integer),
+    Column("control_sum", Big),  # of the control column, in millionths
+    Column("size_bytes", Big),
+    Column("sha256", Digest),
+    Column("reason_code", code(60)),
+    Column("reason", String(500)),
+    Column("lease_until", Microseconds),  # also the token of who holds it
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created_by", code(60), nullable=False),
+    Column("correlation_id", code(64), nullable=False),
+    Column("created_at", Microseconds, nullable=False),
+    Column("finished_at", Microseconds),
+    Column("changed_at", Microseconds, nullable=False),
+    UniqueConstraint("export", "receiver", "request_key"),
+    UniqueConstraint("export", "receiver", "file_seq"),
+    Index(None, "partner_id", "id"),
+    Index(None, "finished_at", "lease_until"),
+)
+
+#: The files of one export for one receiver, one after the other: the last number given, and which export writes now.
+export_stream = table(
+    "export_stream",
+    Column("export", code(40), primary_key=True),
+    Column("receiver", code(64), primary_key=True),
+    Column("partner_id", Id, nullable=False),  # as in export_file
+    Column("last_seq", Big, nullable=False, default=0),
+    Column("writing_id", Id),  # None: nobody
+    Column("changed_at", Microseconds, nullable=False),
+)
+
+#: Up to which version of it a receiver was sent something: what has a later version is in the next delta.
+export_mark = table(
+    "export_mark",
+    Column("export", code(40), primary_key=True),
+    Column("receiver", code(64), primary_key=True),
+    Column("key", Id, primary_key=True),
+    Column("partner_id", Id, nullable=False),
+    Column("version", Big, nullable=False),
 )

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.files import arrivals, checking, controls, layouts
 from chalicelib.files.checking import Checked
+from chalicelib.files.handlers import AGAIN
 from chalicelib.files.holding import Holding
 from chalicelib.files.layouts import Reading
 from chalicelib.files.models import inbound_file
@@ -153,8 +154,8 @@ def decided(db: Connection, file: InboundFile, reading: Reading, checked: Checke
 def _same_content(db: Connection, file: InboundFile, reading: Reading, checked: Checked) -> bytes | None:
     """The processed file that this one repeats.
 
-    A snapshot that speaks of the day it arrives, and a file of code tables, repeat the latest one only: what was true
-    once may be true again.
+    A snapshot that speaks of the day it arrives, and a file whose rows correct earlier ones, repeat the latest one
+    only: what was true once may be true again.
     """
     processed = select(_COLUMNS.id, _COLUMNS.sha256).where(
         _COLUMNS.partner_id == file.partner_id,
@@ -163,7 +164,7 @@ def _same_content(db: Connection, file: InboundFile, reading: Reading, checked: 
         _COLUMNS.id != file.id,
     )
     spec = reading.layout.spec
-    if spec.entity == "code_table" or (spec.mode == "snapshot" and not reading.dated_by_rows):
+    if spec.entity in AGAIN or (spec.mode == "snapshot" and not reading.dated_by_rows):
         latest = db.execute(processed.order_by(_COLUMNS.arrived_at.desc(), _COLUMNS.id.desc()).limit(1)).first()
         return latest.id if latest is not None and latest.sha256 == checked.sha256 else None
     return db.execute(

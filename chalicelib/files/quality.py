@@ -115,7 +115,7 @@ def _earlier(db: Connection, file: InboundFile, event_ids: Sequence[str]) -> lis
     sources: dict[str, bytes | None] = {}
     for chunk in bulk.in_chunks(sorted(set(event_ids))):
         query = select(event.event_id, event.source_file_id).where(
-            event.partner_id == file.partner_id, event.event_id.in_(chunk)
+            event.partner_id == file.partner_id, event.event_id.in_(chunk), event.generation == 0
         )
         sources |= {found.event_id: found.source_file_id for found in db.execute(query)}
     counted.update(sources[event_id] for event_id in event_ids if event_id in sources)

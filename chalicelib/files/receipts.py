@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from chalicelib.files import handlers, rollbacks
 from chalicelib.files.controls import shown_sum
 from chalicelib.files.models import file_row
 from chalicelib.files.register import InboundFile, load, numbered
+from chalicelib.files.rollbacks import Rollback
 from chalicelib.partners import programs
-from chalicelib.points.models import accrual_event, transfer
+from chalicelib.points.models import accrual_event, reversal, transfer
 from chalicelib.rules import code_table_rows, rulesets
 from chalicelib.settings import settings
 from chalicelib.storage import objects
@@ -23,7 +26,7 @@ from chalicelib.web import amounts
 _OBJECT_KEY_BYTES_MAX = 1000
 _FOLDER_LENGTH_MAX = 200
 #: States in which rows were applied.
-_APPLIED = frozenset({"processed", "broken"})
+_APPLIED = frozenset({"processed", "broken", "rolling_back", "rolled_back"})
 
 
 def bucket() -> str:
@@ -83,8 +86,34 @@ def build(db: Connection, file: InboundFile, *, rejects_key: str | None) -> dict
         receipt |= _figures(file)
         receipt["control_corrected"] = shown_sum(corrected_sum(db, file))
         receipt |= _effect(db, file)
+    run = rollbacks.of_file(db, file.id)
+    if run is not None:
+        receipt["rolled_back"] = rolled_back(db, run)
     receipt["rejects"] = rejects_key
     return receipt
+
+
+def rolled_back(db: Connection, run: Rollback) -> dict[str, Any]:
+    """What the latest run that takes the file back came to, or has come to so far."""
+    known = programs.by_ids(db, set(run.sums))
+    return {
+        "reason": run.reason,
+        "requested_at": _text(run.requested_at),
+        "finished_at": None if run.finished_at is None else _text(run.finished_at),
+        "records": run.undone,
+        "left": run.left_over,
+        "programs": [
+            {
+                "program_code": known[program_id].code,
+                **{
+                    name.removesuffix("_minor"): amounts.text(value, known[program_id].scale)
+                    for name, value in asdict(sums).items()
+                    if name.endswith("_minor")
+                },
+            }
+            for program_id, sums in sorted(run.sums.items(), key=lambda item: known[item[0]].code)
+        ],
+    }
 
 
 def layout_version(db: Connection, file: InboundFile) -> str | None:
@@ -130,6 +159,10 @@ def _effect(db: Connection, file: InboundFile) -> dict[str, Any]:
         return _points(db, file)
     if file.entity == "code_table":
         return {"code_tables": code_table_rows.by_table(db, file.id)}
+    handler = handlers.of(file.entity)
+    if handler is not None:
+        further = handler.also(db, file.id) if handler.also is not None else {}
+        return {handler.told: handler.rows(db, file), **further}
     return {"members_absent": file.rows_absent}
 
 
@@ -146,7 +179,10 @@ def _points(db: Connection, file: InboundFile) -> dict[str, Any]:
 
 
 def points_by_program(db: Connection, file: InboundFile) -> Mapping[str, dict[str, Any]]:
-    """Program code -> events, points of the events, points posted, and the versions that decided them."""
+    """Program code -> events, points of the events, points posted, and the versions that decided them.
+
+    Where rows corrected earlier events, also how many did, and how many points that took back.
+    """
     columns = accrual_event.c
     earned = db.execute(
         select(
@@ -155,7 +191,8 @@ def points_by_program(db: Connection, file: InboundFile) -> Mapping[str, dict[st
             func.count().label("events"),
             func.sum(columns.points_minor).label("points"),
         )
-        .where(columns.source_file_id == file.id)
+        # Below zero: recorded anew when the file was processed again.
+        .where(columns.source_file_id == file.id, columns.generation >= 0)
         .group_by(columns.program_id, columns.ruleset_version_id)
     ).all()
     posted = {
@@ -163,13 +200,25 @@ def points_by_program(db: Connection, file: InboundFile) -> Mapping[str, dict[st
         for row in db.execute(
             select(columns.program_id, func.sum(transfer.c.amount_minor).label("points"))
             .join_from(accrual_event, transfer, transfer.c.source_id == columns.id)
-            .where(columns.source_file_id == file.id, transfer.c.kind == "accrual")
+            .where(columns.source_file_id == file.id, columns.generation >= 0, transfer.c.kind == "accrual")
             .group_by(columns.program_id)
         )
     }
-    known = programs.by_ids(db, {row.program_id for row in earned})
+    corrected = {
+        row.program_id: (row.corrections, int(row.points))
+        for row in db.execute(
+            select(
+                reversal.c.program_id,
+                func.count().label("corrections"),
+                func.sum(reversal.c.amount_minor).label("points"),
+            )
+            .where(reversal.c.source_file_id == file.id, reversal.c.cause == "correction")
+            .group_by(reversal.c.program_id)
+        )
+    }
+    known = programs.by_ids(db, {row.program_id for row in earned} | corrected.keys())
     found: dict[str, dict[str, Any]] = {}
-    totals: dict[bytes, tuple[int, int, list[str]]] = {}
+    totals: dict[bytes, tuple[int, int, list[str]]] = {program_id: (0, 0, []) for program_id in corrected}
     for row in earned:
         events, points, versions = totals.get(row.program_id, (0, 0, []))
         version = rulesets.version(db, row.ruleset_version_id)
@@ -184,6 +233,9 @@ def points_by_program(db: Connection, file: InboundFile) -> Mapping[str, dict[st
             "points_posted": amounts.text(posted.get(program_id, 0), program.scale),
             "ruleset_versions": versions,
         }
+        if program_id in corrected:
+            number, taken = corrected[program_id]
+            found[program.code] |= {"corrections": number, "points_corrected": amounts.text(taken, program.scale)}
     return found
 
 

@@ -1,14 +1,15 @@
-"""Translated rows on their way to the room that keeps them: members, points or code tables."""
+"""Translated rows on their way to the room that keeps them: members, points, code tables, or one of ``handlers``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
 from chalicelib.files import layouts
+from chalicelib.files.handlers import HANDLERS
 from chalicelib.files.holding import caller_of
 from chalicelib.files.layouts import Reading
 from chalicelib.files.reading import Record
@@ -17,11 +18,12 @@ from chalicelib.files.register import InboundFile, header_cells
 from chalicelib.files.translating import CanonicalRow, Header, Translator, translator_of
 from chalicelib.partners import members
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.provenance import RowSource
+from chalicelib.partners.provenance import RowSource, Told
 from chalicelib.partners.roster import RosterOutcome, RosterRow
 from chalicelib.points import accruals
 from chalicelib.points.events import NewAccrual, Recorded
-from chalicelib.rules import code_table_rows
+from chalicelib.rules import code_table_misses, code_table_rows
+from chalicelib.rules.code_table_misses import Missed, Seen
 from chalicelib.rules.code_table_rows import CodeTableRow, RowTold
 from chalicelib.storage.engine import Database
 
@@ -42,12 +44,16 @@ class Work:
 
 
 class Line(NamedTuple):
-    """One row on its way: its number, its bytes, its control amount, and what the layout made of it."""
+    """One row on its way: its number, its bytes, its control amount, and what the layout made of it.
+
+    ``missed``: codes that its tables lacked, and that it was told without.
+    """
 
     row_no: int
     record: Record
     amount: int | None
     row: CanonicalRow | RowRefused
+    missed: tuple[Missed, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -82,14 +88,41 @@ def record_rows(
     *,
     sources: Sequence[RowSource] | None = None,
     caller: Caller | None = None,
+    known_at: datetime | None = None,
     now: datetime,
 ) -> list[Outcome]:
     """Give translated rows to the room that keeps them; one outcome each, in order.
 
     ``sources`` says where in the archive the rows are when they are tried again, by themselves; ``caller`` by whom.
+    ``known_at``: accruals are decided by the rules that were known then.
+    What accepted rows looked up in vain is counted.
     """
     if not lines:
         return []
+    outcomes = _kept_rows(db, file, work, lines, sources=sources, caller=caller, known_at=known_at, now=now)
+    seen = [
+        Seen(missed, file.id, line.row_no)
+        for line, outcome in zip(lines, outcomes, strict=True)
+        if line.missed and outcome.refused is None
+        for missed in line.missed
+    ]
+    if seen:
+        code_table_misses.record(db, work.partner.id, seen, now=now)
+    return outcomes
+
+
+def _kept_rows(
+    db: Connection,
+    file: InboundFile,
+    work: Work,
+    lines: Sequence[Line],
+    *,
+    sources: Sequence[RowSource] | None,
+    caller: Caller | None,
+    known_at: datetime | None,
+    now: datetime,
+) -> list[Outcome]:
+    """What the room that keeps such rows says of each."""
     spec = work.reading.layout.spec
     alone = sources is not None
     if sources is None:
@@ -112,8 +145,15 @@ def record_rows(
             db, work.partner.id, entries, file_id=file.id, row_numbers=numbers, caller=caller, now=now
         )
         return [_of_statement(each, work.translator) for each in said]
+    handler = HANDLERS.get(spec.entity)
+    if handler is not None:
+        given: dict[str, Any] = {"alone": alone} if handler.gathers else {}
+        kept = handler.record(
+            db, work.partner, [line.row for line in lines], sources=sources, caller=caller, now=now, **given
+        )
+        return [_of_kept(each, work.translator) for each in kept]
     events = [cast("NewAccrual", line.row) for line in lines]
-    recorded = accruals.record(db, work.partner, events, sources=sources, caller=caller, now=now)
+    recorded = accruals.record(db, work.partner, events, sources=sources, caller=caller, known_at=known_at, now=now)
     return [_of_accrual(each, work.translator) for each in recorded]
 
 
@@ -126,11 +166,18 @@ def _of_statement(told: RosterOutcome | RowTold, translator: Translator) -> Outc
     return Outcome(RowRefused("rejected", code, translator.column_of(told.column), told.message))
 
 
+def _of_kept(told: Told, translator: Translator) -> Outcome:
+    if told.outcome == "accepted":
+        return _ACCEPTED
+    column = translator.column_of(told.column)
+    return Outcome(RowRefused(told.outcome, told.code or told.outcome, column, told.message), told.fixable)
+
+
 def _of_accrual(told: Recorded, translator: Translator) -> Outcome:
     if told.outcome in {"posted", "no_points"}:
         return _ACCEPTED
     if told.outcome == "duplicate":
-        return _DUPLICATE
+        return _DUPLICATE if told.code is None else Outcome(RowRefused("duplicate", told.code, None, told.message))
     code = told.code or "rejected"
     column = translator.column_of(told.column)
     refused = RowRefused("rejected", code, column, told.message, told.version_id, told.unmapped)

@@ -6,7 +6,7 @@ corrected; rows that came back in another file are that file's business.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -23,8 +23,10 @@ from chalicelib.files.recording import Line, Work
 from chalicelib.files.refusals import RowRefused
 from chalicelib.files.register import InboundFile
 from chalicelib.files.tallies import unseal
+from chalicelib.files.translating import ERASED_ROW
 from chalicelib.partners.directory import Partner
-from chalicelib.points.models import accrual_event
+from chalicelib.points.events import CURRENT
+from chalicelib.points.models import accrual_event, reversal
 
 Rules = Literal["same", "latest"]
 #: It holds its locks, on one machine the only one, until it is taken back.
@@ -35,6 +37,8 @@ _BATCH_ROWS = 500
 _ROW = file_row.c
 _EVENT = accrual_event.c
 _ELSEWHERE = frozenset({"resubmitted", "settled_already"})
+#: In place of the version that decided a row: it corrected an earlier event, and stays as it is.
+_CORRECTION = bytes(16)
 
 
 class Outcome(NamedTuple):
@@ -87,21 +91,23 @@ def compare(db: Connection, file: InboundFile, partner: Partner, rules: Rules, *
         message = f"The file has {file.rows_total} rows; at most {ROWS_MAX} are compared: back-test its rule instead."
         raise Unprocessable(message, code="too_large_to_try")
     decided_at = (file.started_at or now) if rules == "same" else now
-    work = recording.work_of(db, _read_by(db, file, partner, rules, now), partner)
+    work = recording.work_of(db, read_by(db, file, partner, rules, now), partner)
     before = _outcomes(db, file)
     savepoint = db.begin_nested()
     try:
         db.execute(delete(accrual_event).where(_EVENT.source_file_id == file.id))
         refused: dict[int, Outcome] = {}
-        for lines in _batches(_lines(db, file, partner, work, before)):
+        for lines in batches(_lines(db, file, partner, work, before)):
             refused |= _again(db, file, work, lines, decided_at)
-        after = _events(db, file) | refused
+        # Nobody knows any more what an erased row said: what it did stays as it is.
+        erased = {row_no: before[row_no] for row_no, why in refused.items() if why.code == ERASED_ROW.code}
+        after = _events(db, file) | _corrections(db, file) | refused | erased
     finally:
         savepoint.rollback()
     return _compared(before, after)
 
 
-def _read_by(db: Connection, file: InboundFile, partner: Partner, rules: Rules, now: datetime) -> InboundFile:
+def read_by(db: Connection, file: InboundFile, partner: Partner, rules: Rules, now: datetime) -> InboundFile:
     """The file as it would be registered now, as far as its reading goes."""
     if rules == "same":
         return file
@@ -114,7 +120,7 @@ def _read_by(db: Connection, file: InboundFile, partner: Partner, rules: Rules, 
 
 def _outcomes(db: Connection, file: InboundFile) -> dict[int, Outcome]:
     """What every row of the file is now."""
-    found = _events(db, file)
+    found = _events(db, file) | _corrections(db, file)
     kept = db.execute(
         select(_ROW.row_no, _ROW.row_to, _ROW.outcome, _ROW.code).where(
             _ROW.file_id == file.id, _ROW.outcome != "accepted"
@@ -128,10 +134,19 @@ def _outcomes(db: Connection, file: InboundFile) -> dict[int, Outcome]:
 def _events(db: Connection, file: InboundFile) -> dict[int, Outcome]:
     rows = db.execute(
         select(_EVENT.row_no, _EVENT.event_id, _EVENT.points_minor, _EVENT.program_id, _EVENT.ruleset_version_id).where(
-            _EVENT.source_file_id == file.id
+            _EVENT.source_file_id == file.id, _EVENT.generation == CURRENT
         )
     )
     return {row_no: Outcome("accepted", None, *rest) for row_no, *rest in rows}
+
+
+def _corrections(db: Connection, file: InboundFile) -> dict[int, Outcome]:
+    rows = db.execute(
+        select(reversal.c.row_no, reversal.c.event_id, reversal.c.program_id).where(
+            reversal.c.source_file_id == file.id, reversal.c.cause == "correction", reversal.c.generation == CURRENT
+        )
+    )
+    return {row.row_no: Outcome("accepted", None, row.event_id, 0, row.program_id, _CORRECTION) for row in rows}
 
 
 def _lines(
@@ -148,7 +163,7 @@ def _lines(
         found = records(source, how)
         next(found, None)
         for line in applying.lines_of(islice(found, file.rows_total or 0), work, 1):
-            if before[line.row_no].code in _ELSEWHERE:
+            if before[line.row_no].code in _ELSEWHERE or before[line.row_no].version_id == _CORRECTION:
                 continue
             if line.row_no in fixed:
                 record = one_record(fixed[line.row_no], how)
@@ -157,7 +172,16 @@ def _lines(
                 yield line
 
 
-def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+def lines_among(
+    db: Connection, file: InboundFile, partner: Partner, work: Work, row_numbers: Container[int]
+) -> list[Line]:
+    """The rows of these numbers, as corrected, in order."""
+    before = _outcomes(db, file)
+    return [line for line in _lines(db, file, partner, work, before) if line.row_no in row_numbers]
+
+
+def batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    """The lines, so many at a time as are recorded together."""
     while batch := list(islice(lines, _BATCH_ROWS)):
         yield batch
 
@@ -186,6 +210,6 @@ def _compared(before: Mapping[int, Outcome], after: Mapping[int, Outcome]) -> Co
         len(differing),
         sum(1 for each in differing if each.after.outcome == "accepted" != each.before.outcome),
         sum(1 for each in differing if each.before.outcome == "accepted" != each.after.outcome),
-        differing[:DIFFERENCES_MAX],
+        differing,
         {program_id: (then, now) for program_id, (then, now) in sorted(points.items())},
     )

@@ -1,4 +1,6 @@
-"""Another try for rows that were refused because nobody knew the employee: a roster has just been processed.
+"""Another try for rows that were refused because nobody knew the employee, or the order that they name.
+
+A roster, or a file of orders, has just been processed.
 
 The rows are read again by their own file's layout version and given to the same batch function; what is accepted now
 counts for the file it came in, whose receipt is written anew. ``retried_for`` on the row says which roster tried it
@@ -8,7 +10,8 @@ last, so that a handler that dies half-way goes on and does not begin again.
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from sqlalchemy import or_, select
 from sqlalchemy.engine import Connection, Row
@@ -23,19 +26,22 @@ from chalicelib.files.register import InboundFile, load
 from chalicelib.files.turns import Turn
 from chalicelib.storage.engine import Database
 
-#: What a roster may mend.
-CODE = "unknown_member"
+#: What a file of an entity may mend in others.
+MENDS: Final = MappingProxyType({"roster": "unknown_member", "order": "unknown_order"})
 #: Batches of one message; each marks its rows as tried, so that the next message goes on behind them.
 _BATCHES_MAX = 1000
 _ROW = file_row.c
 _FILE = inbound_file.c
 
 
-def retry_unknown_members(holding: Holding) -> None:
-    """Try all open ``unknown_member`` rows of the partner once for this roster. Raises TimeShort between batches."""
+def retry(holding: Holding) -> None:
+    """Try all open rows of the partner once that this file may mend. Raises TimeShort between batches."""
+    code = MENDS.get(holding.file.entity or "")
+    if code is None:
+        return
     partner = holding.partner()
     for _ in range(_BATCHES_MAX):
-        rows = _open_rows(holding)
+        rows = _open_rows(holding, code)
         if not rows:
             return
         holding.breathe()
@@ -43,7 +49,9 @@ def retry_unknown_members(holding: Holding) -> None:
         work = recording.work_on(holding.database, file, partner)
         of_file = [row.row_no for row in rows if row.file_id == file.id]
         batch = of_file[:BATCH_ROWS]
-        holding.run(partial(_retry, file=file, work=work, row_numbers=batch, last=len(of_file) == len(batch)))
+        holding.run(
+            partial(_retry, file=file, work=work, code=code, row_numbers=batch, last=len(of_file) == len(batch))
+        )
     raise TimeShort(f"The tries for file {holding.file.public_id} continue by a new message.")
 
 
@@ -62,13 +70,15 @@ def files_to_answer(holding: Holding) -> list[bytes]:
         return list(db.execute(query).scalars())
 
 
-def _open_rows(holding: Holding) -> Sequence[Row[Any, Any]]:
+def _open_rows(holding: Holding, code: str) -> Sequence[Row[Any, Any]]:
     with holding.database.read() as db:
         return db.execute(
             select(_ROW.file_id, _ROW.row_no)
+            .join(inbound_file, _FILE.id == _ROW.file_id)
             .where(
                 _ROW.partner_id == holding.file.partner_id,
-                _ROW.code == CODE,
+                _FILE.state == "processed",
+                _ROW.code == code,
                 _ROW.resolved_at.is_(None),
                 or_(_ROW.retried_for.is_(None), _ROW.retried_for != holding.file.id),
             )
@@ -90,6 +100,7 @@ def _retry(
     *,
     file: InboundFile,
     work: Work,
+    code: str,
     row_numbers: Sequence[int],
     last: bool,
 ) -> Turn:
@@ -98,14 +109,14 @@ def _retry(
     With the ``last`` batch the figures are counted again, as before the file was first called processed.
     """
     turns.lock(db, turn)
-    deciding_again.lock(db, file.id)
+    locked = deciding_again.lock(db, file.id)
     # Read under the lock: somebody may have corrected one, or had one accepted, since they were listed.
     rows = db.execute(
         select(file_row)
-        .where(_ROW.file_id == file.id, _ROW.row_no.in_(row_numbers), _ROW.outcome == "rejected", _ROW.code == CODE)
+        .where(_ROW.file_id == file.id, _ROW.row_no.in_(row_numbers), _ROW.outcome == "rejected", _ROW.code == code)
         .order_by(_ROW.row_no)
     ).all()
-    if rows:
+    if rows and locked.state == "processed":
         deciding_again.decide(db, file, work, rows, retried_for=turn.id, now=now)
     if last:
         settling.settle_again(db, file.id, now=now)

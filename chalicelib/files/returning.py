@@ -79,6 +79,8 @@ def _files(db: Connection, file: InboundFile, file_ids: set[bytes]) -> dict[byte
                 _FILE.partner_id == file.partner_id,
                 _FILE.layout_name == file.layout_name,
                 _FILE.finished_at.is_not(None),
+                # Rows of a file that was taken back have no standing: what comes back for them stands for itself.
+                _FILE.state.not_in(("rolling_back", "rolled_back")),
             )
         ).scalars()
     )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection, Row
 
-from chalicelib.files import layouts, rejects
+from chalicelib.files import handlers, layouts, rejects
 from chalicelib.files.marking import MASK
 from chalicelib.files.models import file_row, inbound_file
 from chalicelib.files.reading import kept_encoding
@@ -116,7 +116,7 @@ def _accepted(db: Connection, file: InboundFile, after: int, limit: int) -> list
         events = accrual_event.c
         query = (
             select(events.row_no, events.id, events.received_at)
-            .where(events.source_file_id == file.id, events.row_no > after)
+            .where(events.source_file_id == file.id, events.row_no > after, events.generation >= 0)
             .order_by(events.row_no)
             .limit(limit)
         )
@@ -126,6 +126,10 @@ def _accepted(db: Connection, file: InboundFile, after: int, limit: int) -> list
         ]
     if file.entity == "code_table":
         return _changes(db, file, after, limit)
+    handler = handlers.of(file.entity)
+    if handler is not None:
+        kept = db.execute(handler.accepted(file, after=after, limit=limit))
+        return [RowOutcome(row.row_no, row.row_no, "accepted", recorded_at=row.recorded_at) for row in kept]
     history = member_history.c
     entries = (
         select(history.row_no, history.recorded_at)

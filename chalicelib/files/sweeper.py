@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select
 from sqlalchemy.engine import Connection
 
-from chalicelib.files import arrivals, register
+from chalicelib.files import arrivals, register, rollbacks
 from chalicelib.files.arrivals import Named
 from chalicelib.files.intake import QUEUE
 from chalicelib.files.models import inbound_file
@@ -41,12 +41,15 @@ def sweep(database: Database, *, clock: Callable[[], datetime], grace_s: int = G
     lost = _lost_objects(database, before, now=now)
     with database.read() as db:
         stuck = _stuck_files(db, now=now, before=before)
+        runs = rollbacks.stuck(db, now=now, before=before, limit=_MESSAGES_MAX)
     queue = settings().queue(QUEUE)
     for named in lost:
         queues.send(queue, {"arrived": {"bucket": named.bucket, "key": named.key}})
     for file_id, slice_no in stuck:
         queues.send(queue, {"continue": public_id("fil", file_id), "slice": slice_no})
-    return Swept(len(lost), len(stuck))
+    for rollback_id, slice_no in runs:
+        queues.send(queue, {"rollback": rollback_id, "slice": slice_no})
+    return Swept(len(lost), len(stuck) + len(runs))
 
 
 def _lost_objects(database: Database, before: datetime, *, now: datetime) -> list[Named]:

@@ -1,14 +1,20 @@
 """One record of a file -> one canonical row, by the layout's expressions: the hot path of intake."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from operator import itemgetter
 from typing import Any
 
+from chalicelib.files import redacting
 from chalicelib.files.layouts import Reading
 from chalicelib.files.marking import MASK, REASON_COLUMNS, TOKEN, restored
 from chalicelib.files.reading import Record
 from chalicelib.files.refusals import FileRefused, RowRefused
 from chalicelib.language import DecisionRefused, Value
+from chalicelib.language.declared import Treated
+from chalicelib.language.kinds import CodeTables
+from chalicelib.rules.code_table_content import CODE_LENGTH_MAX
+from chalicelib.rules.code_table_misses import Missed
 from chalicelib.rules.code_tables import Unmapped
 from chalicelib.rules.entities import ENTITIES
 from chalicelib.rules.layouts import Layout, header_key
@@ -21,6 +27,8 @@ _FORM_FAULTS = {
     "nul_byte": "The row contains a NUL byte.",
 }
 _BLANK_ROW = RowRefused("ignored", "blank_row", None, None)
+#: An archived row that was erased with its person, met again when a file is read again.
+ERASED_ROW = RowRefused("ignored", "erased", None, "The row was erased with the person it was about.")
 _NO_MEANING = RowRefused("ignored", "ignored_by_layout", None, None)
 _MASKED = RowRefused("ignored", "masked_cell", None, "A cell of the row is hidden: mend it where all cells are shown.")
 _NAMES_SHOWN_MAX = 5
@@ -91,7 +99,14 @@ class Translator:
         self._layout = layout
         self._version_id = reading.version.version_id
         self._day = reading.day
-        self._tables = reading.code_tables
+        tolerated = layout.compiled.tolerated
+        self._noting = {
+            name: _Noting(entries, name, tolerated[name], reading.day)
+            for name, entries in reading.code_tables.items()
+            if name in tolerated
+        }
+        self._plain_tables: CodeTables = reading.code_tables
+        self._tables: CodeTables = {**reading.code_tables, **self._noting}
         self._partner_code = partner_code
         self._width = len(header.cells)
         self._trim = spec.format.trim
@@ -109,6 +124,12 @@ class Translator:
         self._pick_texts = itemgetter(*self._texts)
         self._control_at = header.positions.get(spec.control.column) if spec.control.column else None
 
+    def missed(self) -> tuple[Missed, ...]:
+        """What the rows since the last call looked up in vain and are told all the same."""
+        if not self._noting:
+            return ()
+        return tuple(each for table in self._noting.values() for each in table.told())
+
     def control_cell(self, record: Record) -> str | None:
         """The text of the control column; None when the row has no such cell."""
         at = self._control_at
@@ -116,6 +137,8 @@ class Translator:
 
     def row(self, record: Record) -> CanonicalRow | RowRefused:
         """The canonical row, or why there is none."""
+        if redacting.FILL in record.raw and redacting.is_erased(record.raw, self._layout.spec.format):
+            return ERASED_ROW
         values = self._values(record)
         if isinstance(values, RowRefused):
             return values
@@ -139,12 +162,33 @@ class Translator:
         if any(facts[name] is None for name in needed if name in self._due):
             return None
         try:
-            row = identity.decide(facts, as_of=self._day, code_tables=self._tables)
+            row = identity.decide(facts, as_of=self._day, code_tables=self._plain_tables)
         except DecisionRefused:
             # Not an answer that is lost: the row itself is refused by name elsewhere.
             return None
         employee_id = row["employee_id"] if row is not None else None
         return employee_id if isinstance(employee_id, str) and employee_id else None
+
+    def place_of(self, record: Record) -> CanonicalRow | None:
+        """To which line of which document a row belongs, read apart from everything else in it.
+
+        Without the line's number where that cannot be told; None when the document cannot, or there are no documents.
+        """
+        if record.fault is not None or len(record.cells) != self._width:
+            return None
+        facts = self._facts(self._stripped(record))
+        for compiled in self._layout.places:
+            needed = {column for output in compiled.outputs.values() for column in output.columns}
+            if any(facts[name] is None for name in needed if name in self._due):
+                continue
+            try:
+                row = compiled.decide(facts, as_of=self._day, code_tables=self._plain_tables)
+            except DecisionRefused:
+                # Not an answer that is lost: the row itself is refused by name elsewhere.
+                continue
+            if row is not None and "" not in row.values():
+                return row
+        return None
 
     def column_of(self, field: str | None) -> str | None:
         """The sender's headers of all columns that a canonical field is made of, with commas between."""
@@ -214,6 +258,39 @@ class Translator:
     def _empty(self, field: str) -> RowRefused:
         message = f"No value is left for `{field}`, which is required."
         return RowRefused("rejected", "missing_value", self.column_of(field), message, self._version_id)
+
+
+class _Noting(Mapping[str, str]):
+    """A code table that notes what it lacks, where the layout goes on without."""
+
+    def __init__(self, entries: Mapping[str, str], table: str, treated: Treated, day: date) -> None:
+        self._entries = entries
+        self._known_as = (table, treated, day)
+        self._lacked: dict[str, None] = {}
+
+    def told(self) -> Iterator[Missed]:
+        """What it was asked for in vain since it was asked last."""
+        table, treated, day = self._known_as
+        for code in self._lacked:
+            yield Missed(table, code, day, treated)
+        self._lacked.clear()
+
+    def __contains__(self, code: object) -> bool:
+        if code in self._entries:
+            return True
+        # What is longer than any entry's code can never be mapped.
+        if isinstance(code, str) and len(code) <= CODE_LENGTH_MAX:
+            self._lacked.setdefault(code)
+        return False
+
+    def __getitem__(self, code: str) -> str:
+        return self._entries[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
 
 class _OfRejects(Translator):

@@ -15,7 +15,18 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from chalicelib.errors import InvalidInput, NotFound, Unprocessable
-from chalicelib.files import applying, arrivals, checking, conserving, layouts, opening, receipts, register, settling
+from chalicelib.files import (
+    applying,
+    arrivals,
+    checking,
+    conserving,
+    gathering,
+    layouts,
+    opening,
+    receipts,
+    register,
+    settling,
+)
 from chalicelib.files.models import file_row, inbound_file
 from chalicelib.files.reading import Measured, records
 from chalicelib.files.register import InboundFile
@@ -57,12 +68,16 @@ def attempt(
     """Try a file of a partner's layout; nothing is kept.
 
     Raises NotFound for an unknown layout, InvalidInput for a name that intake would leave alone, Unprocessable when the
-    partner is not active or the file has more than ``ROWS_MAX`` rows.
+    partner is not active, may not send such files (``layout_not_agreed``, ``not_the_house``), or the file has more than
+    ``ROWS_MAX`` rows.
     """
     directory.require_active(partner)
     live = layouts.in_force(db, partner, layout_name, now=now)
     if live is None:
         raise NotFound(f"The partner {partner.code} has no layout {layout_name!r}.")
+    refusal = arrivals.not_agreed(db, partner, live)
+    if refusal is not None:
+        raise Unprocessable(refusal[1], code=refusal[0])
     if arrivals.is_temporary(name) or arrivals.is_sidecar(name):
         raise InvalidInput("A file of this name would be left alone or taken for a sidecar.", code="file_name_unusable")
     savepoint = db.begin_nested()
@@ -118,6 +133,7 @@ def _applied(db: Connection, file: InboundFile, partner: Partner, content: bytes
     rows = applying.lines_of(records(plain, how, offset=file.next_offset), work, 1)
     for lines in _batches(islice(rows, file.rows_total or 0)):
         file = _moved(db, file, applying.apply_lines(db, file, work, lines, now=now))
+    gathering.gather_all(db, file, now=now)
     return _moved(db, file, settling.absences(db, file, partner, now=now))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from chalicelib.files.models import inbound_file
 from chalicelib.files.refusals import TurnLost
 from chalicelib.files.register import UNDECIDED, InboundFile, load
+from chalicelib.files.rollback_models import file_rollback
 from chalicelib.settings import settings
 
 #: Takings of one file without progress before it is given up: more than one message's five tries.
@@ -25,6 +26,11 @@ _UNFINISHED = (
     select(_COLUMNS.id, _COLUMNS.rank, _COLUMNS.arrived_at, _COLUMNS.state, _COLUMNS.lease_until)
     .where(_COLUMNS.partner_id == bindparam("partner_id"), _COLUMNS.finished_at.is_(None))
     .order_by(_COLUMNS.rank, _COLUMNS.arrived_at, _COLUMNS.id)
+)
+_BEING_TAKEN_BACK = (
+    select(file_rollback.c.id)
+    .where(file_rollback.c.partner_id == bindparam("partner_id"), file_rollback.c.finished_at.is_(None))
+    .limit(1)
 )
 _LOCKED = (
     select(_COLUMNS.slice_no)
@@ -70,7 +76,18 @@ def first_of(db: Connection, partner_id: bytes, *, now: datetime) -> bytes | Non
     Locks the partner's unfinished files, so that two handlers cannot both find theirs first.
     """
     rows = db.execute(_UNFINISHED.with_for_update(), {"partner_id": partner_id}).all()
+    if db.execute(_BEING_TAKEN_BACK, {"partner_id": partner_id}).first() is not None:
+        # What is to be loaded anew would find the ids of its events taken still.
+        return None
     if any(row.rank is not None and row.lease_until is not None and row.lease_until > now for row in rows):
+        return None
+    return _first_ready(rows)
+
+
+def first_waiting(db: Connection, partner_id: bytes, *, now: datetime) -> bytes | None:
+    """The partner's file that comes first now, without locking anything; None when one is being worked on."""
+    rows = db.execute(_UNFINISHED, {"partner_id": partner_id}).all()
+    if any(row.lease_until is not None and row.lease_until > now for row in rows):
         return None
     return _first_ready(rows)
 

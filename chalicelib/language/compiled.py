@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from copy import copy
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from chalicelib.language.reading import InputReader
 
 if TYPE_CHECKING:
     from chalicelib.language.coverage import Coverage
+    from chalicelib.language.declared import Treated
     from chalicelib.language.interpret import Outcome
     from chalicelib.language.lint.findings import Finding
     from chalicelib.language.lint.subject import Subject
@@ -135,6 +137,16 @@ class Compiled:
         found = read_cases([raw], "", self.outputs, self.aggregates, report)
         report.refuse_if_any()
         return found[0]
+
+    @cached_property
+    def tolerated(self) -> "Mapping[str, Treated]":
+        """By code table, how a code that it lacks is treated, where that does not refuse the record.
+
+        Tables in which personal values are looked up are left out.
+        """
+        from chalicelib.language.tolerated import tolerated
+
+        return tolerated(self._program)
 
     def with_cases(self, cases: tuple[Case, ...]) -> "Compiled":
         """The same rule with these cases; nothing is compiled again."""

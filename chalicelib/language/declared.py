@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Literal
 
 from chalicelib.language.kinds import Kind, Type, Value, list_of, object_of, words
+
+#: What becomes of a look-up that finds nothing and refuses nothing: a value of the rule's own stands in, or null.
+Treated = Literal["default", "null"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,9 @@ def _queues() -> str:
 
 
 def _secrets() -> str:
-    secrets.get(settings().secret("data-key"))
-    return "hold the data key"
+    for name in ("data-key", "ledger-key"):
+        secrets.get(settings().secret(name))
+    return "hold the keys"
 
 
 class _Overdue(InterlineError):

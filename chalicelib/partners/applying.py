@@ -27,7 +27,7 @@ from chalicelib.settings import settings
 #: A second person's word is missing, does not hold any more, or lacks the back-test that it must be bound to.
 _AWAITED: Final = frozenset({"approval_required", "approval_void", "backtest_missing"})
 #: What of a program there says who earns points, how many, from when on, and how long they last.
-_MONEY: Final = frozenset({"ruleset_code", "enrolment", "effective_from", "lots"})
+_MONEY: Final = frozenset({"ruleset_code", "enrolment", "effective_from", "lots", "terms"})
 #: What a manifest says of a target; the rest is how the target has fared.
 _OF_MANIFEST: Final = (
     "connector", "config", "secret_name", "mapping_code", "status",

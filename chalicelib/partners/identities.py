@@ -1,11 +1,11 @@
 """Under which number a system knows a member, and when: the HR system's employee, the store's customer number."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from datetime import date
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.partners.drafting import Draft
@@ -66,6 +66,52 @@ def follow(db: Connection, partner_id: bytes, drafts: Sequence[Draft]) -> None:
     ]
     bulk.insert(db, table, rows)
     bulk.update_by_key(db, table, sorted(ended, key=lambda row: row["id"]), key=["id"], set_=["valid_to"])
+
+
+def know(
+    db: Connection, partner_id: bytes, numbers: Mapping[bytes, str], *, system: str = STORE, since: date
+) -> list[bytes]:
+    """Let a system know members of one partner under these numbers from a day on; the members for whom that is new.
+
+    The number that it knew a member under before ends the day before.
+    """
+    open_periods: defaultdict[bytes, list[Row[Any]]] = defaultdict(list)
+    for chunk in bulk.in_chunks(sorted(numbers)):
+        query = select(table).where(table.c.member_id.in_(chunk), table.c.system == system, table.c.valid_to.is_(None))
+        for row in db.execute(query):
+            open_periods[row.member_id].append(row)
+    changed = sorted(
+        member_id
+        for member_id, number in numbers.items()
+        if number not in {row.external_id for row in open_periods[member_id]}
+    )
+    ended = [
+        {"id": row.id, "valid_to": since - timedelta(days=1)}
+        for member_id in changed
+        for row in open_periods[member_id]
+    ]
+    bulk.update_by_key(db, table, sorted(ended, key=lambda row: row["id"]), key=["id"], set_=["valid_to"])
+    rows = [
+        {
+            "id": identity_id,
+            "partner_id": partner_id,
+            "member_id": member_id,
+            "system": system,
+            "external_id": numbers[member_id],
+            "valid_from": since,
+            "valid_to": None,
+        }
+        for identity_id, member_id in zip(new_ids(len(changed)), changed, strict=True)
+    ]
+    rows.sort(key=lambda row: str(row["external_id"]))
+    bulk.upsert(
+        db,
+        table,
+        rows,
+        key=("partner_id", "system", "external_id", "valid_from"),
+        update=("member_id", "valid_to"),
+    )
+    return changed
 
 
 def _stored(db: Connection, member_ids: Sequence[bytes]) -> dict[bytes, list[Period]]:

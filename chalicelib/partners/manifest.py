@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,7 +17,10 @@ from chalicelib.language import RuleRefused, compile_expression
 from chalicelib.language.faults import Report, at, nearest, shown
 from chalicelib.partners.enrolments import INPUTS
 from chalicelib.partners.expected_files import ExpectedFile
+from chalicelib.partners.finance_terms import Accounts, SettlementTerms
 from chalicelib.partners.programs import Kind, ProgramSpec, zone
+from chalicelib.partners.scheduled_exports import ScheduledExport
+from chalicelib.partners.terms import PARTS, Corrections, Lots, Terms, kept
 from chalicelib.rules import code_tables, documents
 from chalicelib.web.shapes import Day, Written
 from chalicelib.web.wording import sentence
@@ -47,47 +50,6 @@ class Contact(_Part):
     phone: Text | None = None
 
 
-class Months(_Part):
-    """Points expire this many months after the day they were earned for."""
-
-    months: int = Field(ge=1, le=600)
-
-
-class Days(_Part):
-    """Points expire this many days after the day they were earned for."""
-
-    days: int = Field(ge=1, le=36_500)
-
-
-class Lots(_Part):
-    """What expires together, and when; ``expires`` null: never."""
-
-    expires: Months | Days | None
-    held_at_expiry: Literal["keep", "lapse"] = Field(
-        "keep",
-        description="Points that a hold covers on their last day: kept for that hold, or expired like the others.",
-    )
-    refund_grace_days: int = Field(
-        0, ge=0, le=3_650, description="Refunded points may be spent for at least so many days more."
-    )
-
-
-class Corrections(_Part):
-    """How points that were given are corrected."""
-
-    reversal: Literal["refuse", "partial", "overdraft"] = Field(
-        "refuse",
-        description="What becomes of an accrual that is taken back when its points are spent: it stays, what is left "
-        "is taken, or the member owes the rest.",
-    )
-    second_person_above: Annotated[str, Written(r"(0|[1-9]\d{0,11})(\.\d{1,6})?", "Write points as text.")] | None = (
-        Field("0", description="Adjustments of more points than this need a second person; null: none does.")
-    )
-    reason_codes: list[Annotated[str, Written("[a-z][a-z0-9_]{0,39}", "A reason is a word in small letters.")]] = Field(
-        ["correction", "goodwill", "migration"], min_length=1, max_length=50, description="Why points are adjusted."
-    )
-
-
 class EnrolmentRule(_Part):
     """Who takes part: a condition over the facts of a roster row. An employee who has left never does."""
 
@@ -108,6 +70,7 @@ class ProgramDocument(_Part):
     lots: Lots
     corrections: Corrections = Corrections()
     enrolment: EnrolmentRule | None = Field(None, description="Null: members are enrolled by hand.")
+    terms: Terms = Terms()
 
     def spec(self) -> ProgramSpec:
         """The program as the programs module takes it."""
@@ -124,6 +87,7 @@ class ProgramDocument(_Part):
             lots=self.lots.model_dump(exclude_defaults=True),
             enrolment=None if self.enrolment is None else {"when": self.enrolment.when},
             corrections=self.corrections.model_dump(exclude_defaults=True) or None,
+            terms=kept(self.terms),
         )
 
 
@@ -137,10 +101,17 @@ class Manifest(_Part):
     industry: Annotated[str, Field(max_length=100)] | None = None
     time_zone: str = Field(max_length=40, description="IANA name; dates of rosters are in it.")
     contacts: list[Contact] = []
-    programs: list[ProgramDocument] = Field(min_length=1)
+    house: bool = Field(
+        default=False,
+        description="The retailer itself, or one of its systems: what its files say of articles, prices, stock and "
+        "customers holds for every partner. It needs no program.",
+    )
+    programs: list[ProgramDocument] = []
     layouts: list[str] = Field([], description="Names of the layouts of its files: its own or shared ones.")
     expected_files: list[ExpectedFile] = Field([], description="Files that come regularly, and when.")
+    exports: list[ScheduledExport] = Field([], max_length=20, description="Files that are sent regularly, and when.")
     targets: list[dict[str, Any]] = []
+    settlement: SettlementTerms | None = Field(None, description="Null: the partner is not settled.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +222,12 @@ def _siblings(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
     parts: Mapping[str, type[BaseModel]] = {
         "contacts": Contact,
         "programs": ProgramDocument,
-        "lots": Lots,
-        "corrections": Corrections,
         "enrolment": EnrolmentRule,
-        "Months": Months,
-        "Days": Days,
+        **PARTS,
         "expected_files": ExpectedFile,
+        "exports": ScheduledExport,
+        "settlement": SettlementTerms,
+        "accounts": Accounts,
     }
     for step in loc:
         model = parts.get(str(step), model)
@@ -265,10 +236,14 @@ def _siblings(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
 
 def _examine_names(manifest: Manifest, report: Report) -> None:
     _examine_zone(manifest.time_zone, "/manifest/time_zone", report)
+    if not manifest.programs and not manifest.house:
+        message = "a partner has at least one program, unless it is the house"
+        report.add("/manifest/programs", "too_short", message, expected="a program", found="none")
     lists: tuple[tuple[str, list[Any]], ...] = (
         ("programs", [program.code for program in manifest.programs]),
         ("layouts", list(manifest.layouts)),
         ("expected_files", [expected.layout for expected in manifest.expected_files]),
+        ("exports", [sent.export for sent in manifest.exports]),
         ("targets", [target.get("code") for target in manifest.targets]),
     )
     for number, expected in enumerate(manifest.expected_files):

@@ -11,6 +11,7 @@ from chalicelib.deliveries import targets
 from chalicelib.language import parse_json
 from chalicelib.partners import programs
 from chalicelib.partners.directory import Partner
+from chalicelib.partners.manifest import ProgramDocument
 from chalicelib.partners.models import partner as partner_table
 from chalicelib.partners.programs import ProgramSpec
 
@@ -30,7 +31,7 @@ def of(db: Connection, partner: Partner) -> Written:
     """
     text = db.execute(select(partner_table.c.manifest).where(partner_table.c.id == partner.id)).scalar_one()
     document: dict[str, Any] = _of_nothing(db, partner) if text is None else parse_json(text)
-    said = {program["code"]: program for program in document["programs"]}
+    said = {program["code"]: program for program in document.get("programs", ())}
     now = {
         program.code: _written(programs.spec_of(program), said.get(program.code, {}))
         for program in programs.of_partner(db, partner.id).values()
@@ -46,6 +47,12 @@ def names_layout(db: Connection, partner: Partner, name: str) -> bool:
     return text is not None and name in parse_json(text).get("layouts", ())
 
 
+def is_house(db: Connection, partner: Partner) -> bool:
+    """Whether the manifest that was applied last says that this is the retailer itself, or one of its systems."""
+    text = db.execute(select(partner_table.c.manifest).where(partner_table.c.id == partner.id)).scalar_one()
+    return text is not None and parse_json(text).get("house") is True
+
+
 def _of_nothing(db: Connection, partner: Partner) -> dict[str, Any]:
     return {
         "code": partner.code,
@@ -59,7 +66,9 @@ def _of_nothing(db: Connection, partner: Partner) -> dict[str, Any]:
 
 
 def _written(spec: ProgramSpec, said: Mapping[str, Any]) -> dict[str, Any]:
-    """A program as a manifest has it; what the manifest leaves out stays out where it means the same."""
+    """A program as a manifest has it: in the manifest's own words where they mean the same."""
+    if said and ProgramDocument.model_validate(said).spec() == spec:
+        return dict(said)
     written: dict[str, Any] = {
         "code": spec.code,
         "name": spec.name,
@@ -70,8 +79,6 @@ def _written(spec: ProgramSpec, said: Mapping[str, Any]) -> dict[str, Any]:
         "ruleset": spec.ruleset_code,
         "effective_from": spec.effective_from.isoformat(),
         "lots": spec.lots,
-        "enrolment": spec.enrolment,
     }
-    if spec.enrolment is None and "enrolment" not in said:
-        del written["enrolment"]
-    return written
+    optional = {"enrolment": spec.enrolment, "corrections": spec.corrections, "terms": spec.terms}
+    return written | {name: value for name, value in optional.items() if value is not None or name in said}

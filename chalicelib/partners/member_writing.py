@@ -95,6 +95,17 @@ def apply(db: Connection, batch: Batch, said: Mapping[str, Sequence[Entry]]) -> 
     return drafts
 
 
+def rewrite(db: Connection, batch: Batch, drafts: Sequence[Draft]) -> None:
+    """Write members whose history has been changed by other means: states, identities, enrolments, and who is told."""
+    if not drafts:
+        return
+    _write_states(db, batch, drafts)
+    identities.follow(db, batch.partner.id, drafts)
+    of_partner = programs.of_partner(db, batch.partner.id).values()
+    enrolments.apply_rule(db, batch.partner.id, of_partner, drafts, now=batch.now)
+    _tell_names(db, batch, of_partner, drafts)
+
+
 def lock(db: Connection, partner_id: bytes, employee_ids: Sequence[str]) -> dict[str, Held]:
     """The known members among these, their rows locked for this transaction."""
     held: dict[str, Held] = {}

@@ -1,7 +1,7 @@
 """Members: a partner's employees, what rosters say about them, and how they stand on a day."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
-from chalicelib.partners import member_writing, roster
+from chalicelib.partners import erasing, member_writing, roster
 from chalicelib.partners.directory import Partner
 from chalicelib.partners.models import member
 from chalicelib.partners.provenance import RowSource
@@ -82,6 +82,9 @@ def apply_roster(
     names as changed is employed. Raises nothing for bad rows.
     """
     outcomes: list[RosterOutcome | None] = [roster.examine(row) for row in rows]
+    erased = erasing.erased_numbers(db, partner.id, {row["employee_id"] for row in rows})
+    if erased:
+        outcomes = [outcome or _of_erased(row, erased) for row, outcome in zip(rows, outcomes, strict=True)]
     said: defaultdict[str, list[Entry]] = defaultdict(list)
     for index, (row, entry_id) in enumerate(zip(rows, new_ids(len(rows)), strict=True)):
         if outcomes[index] is None:
@@ -236,6 +239,14 @@ def personal(db: Connection, member_ids: Collection[bytes]) -> dict[bytes, dict[
         for member_id, sealed in db.execute(select(member.c.id, member.c.personal).where(member.c.id.in_(chunk))):
             found[member_id] = decrypt_fields(sealed, bound_to=member_id)
     return found
+
+
+def _of_erased(row: RosterRow, erased: Mapping[str, datetime]) -> RosterOutcome | None:
+    """The refusal of a row about an erased person; whoever is hired after that under the same number is another one."""
+    at = erased.get(row["employee_id"])
+    if at is None or row["hire_date"] > at.date():
+        return None
+    return RosterOutcome("rejected", erasing.ERASED, "employee_id", erasing.ERASED_MESSAGE)
 
 
 def _entry(row: RosterRow, index: int, entry_id: bytes, *, snapshot: bool) -> Entry:

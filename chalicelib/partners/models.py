@@ -2,6 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, UniqueConstraint
 
+from chalicelib.partners import catalog_models  # noqa: F401 - its tables are this room's too
 from chalicelib.storage.tables import (
     Big,
     Blob,
@@ -52,6 +53,7 @@ program = table(
     ),  # {"expires": {"months": 24}} | {"expires": null}, and what departs from it
     Column("corrections", JsonText),  # who may correct what, and how; None: as programs.Corrections has it
     Column("enrolment", JsonText),  # condition over member fields; None: by hand
+    Column("terms", JsonText),  # grants, eligibility, leaving, increases, prices; None: as terms.Terms has it
     Column("status", code(20), nullable=False),  # active | closed
     Column("created_at", Microseconds, nullable=False),
     Column("changed_at", Microseconds, nullable=False),

@@ -169,6 +169,11 @@ def _references(manifest: Manifest) -> dict[str, list[tuple[str, tuple[str, ...]
             (f"/manifest/programs/{number}/ruleset", (program.ruleset,))
             for number, program in enumerate(manifest.programs)
         ],
+        "eligibility": [
+            (f"/manifest/programs/{number}/terms/eligibility", (program.terms.eligibility,))
+            for number, program in enumerate(manifest.programs)
+            if program.terms.eligibility is not None
+        ],
         "layout": [
             (f"/manifest/layouts/{number}", (f"{manifest.code}.{name}", name))
             for number, name in enumerate(manifest.layouts)

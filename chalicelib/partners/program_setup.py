@@ -27,9 +27,13 @@ def create(
     require_active(partner)
     report = Report()
     examine_program(document, "", report)
-    usable = usable_rulesets(db, partner.id).get("accrual", set())
-    if document.ruleset not in usable:
-        report.unknown("/ruleset", "accrual ruleset", document.ruleset, sorted(usable))
+    usable = usable_rulesets(db, partner.id)
+    for pointer, kind, code in (
+        ("/ruleset", "accrual", document.ruleset),
+        ("/terms/eligibility", "eligibility", document.terms.eligibility),
+    ):
+        if code is not None and code not in usable.get(kind, set()):
+            report.unknown(pointer, f"{kind} ruleset", code, sorted(usable.get(kind, set())))
     stored = programs.of_partner(db, partner.id)
     several_programs.examine(
         db,

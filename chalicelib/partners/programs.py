@@ -1,5 +1,6 @@
 """Programs: what a partner's employees earn and spend, in which unit, and when it expires."""
 
+from calendar import monthrange
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,7 +22,7 @@ from chalicelib.rules import canonical
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_id, public_id
 
-Kind: TypeAlias = Literal["accrual", "allowance"]
+Kind: TypeAlias = Literal["accrual", "allowance", "allotment", "starter_set", "on_consumption"]
 Status: TypeAlias = Literal["active", "closed"]
 
 #: The ``expires_on`` of a lot that never expires.
@@ -41,9 +42,10 @@ class Zoned(Protocol):
 class Program:
     """One program. ``scale`` is the number of decimals of its unit; amounts are kept in units of 10^-scale.
 
-    ``lots`` is ``{"expires": null}``, ``{"expires": {"months": 24}}`` or ``{"expires": {"days": 90}}``, with what
-    else the manifest says of lots; ``corrections`` is what it says of corrections. ``points.policy`` reads both.
-    ``enrolment`` is ``{"when": condition}``, or None where members are enrolled by hand.
+    ``lots`` is ``{"expires": null}``, ``{"expires": {"months": 24}}``, ``{"expires": {"days": 90}}`` or ``{"expires":
+    {"year_end": "12-31"}}``, with what else the manifest says of lots; ``corrections`` is what it says of corrections.
+    ``points.policy`` reads both. ``enrolment`` is ``{"when": condition}``, or None where members are enrolled by hand;
+    ``partners.terms`` reads ``terms``.
     """
 
     id: bytes
@@ -59,6 +61,7 @@ class Program:
     lots: Mapping[str, Any]
     corrections: Mapping[str, Any] | None
     enrolment: Mapping[str, Any] | None
+    terms: Mapping[str, Any] | None
     status: Status
     created_at: datetime
     changed_at: datetime
@@ -79,11 +82,12 @@ class ProgramSpec:
     lots: Mapping[str, Any]
     enrolment: Mapping[str, Any] | None
     corrections: Mapping[str, Any] | None = None
+    terms: Mapping[str, Any] | None = None
 
 
 _COLUMNS = tuple(table.c[name] for name in Program.__slots__)
 _SPEC = tuple(ProgramSpec.__slots__)
-_OPTIONAL_JSON: Final = ("corrections", "enrolment")
+_OPTIONAL_JSON: Final = ("corrections", "enrolment", "terms")
 #: Points are kept in minor units, and lots expire by day: after the first accrual these mean other amounts and days.
 FIXED: Final = ("unit", "scale", "time_zone")
 
@@ -218,11 +222,23 @@ def expires_on(program: Program, event_date: date) -> date:
     if expires is None:
         return NEVER
     try:
+        if "year_end" in expires:
+            return _year_end(expires["year_end"], event_date) + timedelta(days=expires.get("grace_days", 0))
         if "months" in expires:
             return add_months(event_date, expires["months"])
         return event_date + timedelta(days=expires["days"])
     except (Refusal, OverflowError):
         return NEVER
+
+
+def _year_end(written: str, day: date) -> date:
+    """The last day of the plan year that a day is in; 02-29 is the 28th where there is none."""
+    month, last = map(int, written.split("-"))
+    for year in (day.year, day.year + 1):
+        end = date(year, month, min(last, monthrange(year, month)[1]))
+        if day <= end:
+            return end
+    raise AssertionError("A day is over before the year after it ends.")
 
 
 def _values(spec: ProgramSpec) -> dict[str, Any]:

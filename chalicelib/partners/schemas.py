@@ -20,7 +20,9 @@ def partner() -> Schema:
     made["properties"]["targets"]["items"] = {"$ref": "#/$defs/Target"}
     definitions["Target"] = _target(definitions)
     definitions["expression"] = expression()
-    return {"$schema": DIALECT, **made, "title": "Partner"}
+    house = {"properties": {"house": {"const": True}}, "required": ["house"]}
+    earning = {"properties": {"programs": {"minItems": 1}}, "required": ["programs"]}
+    return {"$schema": DIALECT, **made, "title": "Partner", "anyOf": [house, earning]}
 
 
 def _target(definitions: Schema) -> Schema:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import NotFound
@@ -19,7 +19,7 @@ from chalicelib.partners.account_ids import HOUSE, MEMBER, account_id
 from chalicelib.points.models import account
 from chalicelib.storage import bulk
 
-HouseKind = Literal["issuance", "redemption", "expiry", "adjustment"]
+HouseKind = Literal["issuance", "opening", "redemption", "expiry", "adjustment", "carry_over", "pay_out"]
 HOUSE_KINDS: tuple[HouseKind, ...] = get_args(HouseKind)
 
 
@@ -59,11 +59,10 @@ _COUNTERS: tuple[ColumnElement[Any], ...] = (
     account.c.overdrawn_minor,
     account.c.unearned_minor,
 )
-_LOCK_ONE = (
-    select(*_COUNTERS, account.c.partner_id, account.c.program_id)
-    .where(account.c.id == bindparam("id"), account.c.kind == MEMBER)
-    .with_for_update()
+_LOCK: Select[Any] = (
+    select(*_COUNTERS, account.c.partner_id, account.c.program_id).where(account.c.kind == MEMBER).with_for_update()
 )
+_LOCK_ONE = _LOCK.where(account.c.id == bindparam("id"))
 _LOCK_ALL = (
     select(*_COUNTERS, account.c.partner_id, account.c.program_id)
     .where(account.c.id.in_(bindparam("ids", expanding=True)), account.c.kind == MEMBER)
@@ -80,9 +79,17 @@ _LOCK_MANY = (
 )
 
 
-def lock(db: Connection, account: bytes) -> Locked:
-    """The member account, locked. Raises NotFound when there is none with this id."""
-    row = db.execute(_LOCK_ONE, {"id": account}).one_or_none()
+def named_by(found: ScalarSelect[bytes]) -> Select[Any]:
+    """A query for ``lock``, made once: the member account whose id ``found`` reads from the row of id ``:id``.
+
+    Only the account is locked; what ``found`` reads must never change.
+    """
+    return _LOCK.where(account.c.id == found)
+
+
+def lock(db: Connection, key: bytes, by: Select[Any] = _LOCK_ONE) -> Locked:
+    """The member account of this id, or that ``by`` finds for it, locked. Raises NotFound when there is none."""
+    row = db.execute(by, {"id": key}).one_or_none()
     if row is None:
         raise NotFound("There is no such member account.")
     return _locked(row)
@@ -99,7 +106,7 @@ def lock_members(
     missing = sorted(owners.keys() - locked.keys())
     if not missing:
         return locked
-    _open_houses(db, partner_id, sorted({owners[key][0] for key in missing}), now)
+    open_houses(db, partner_id, sorted({owners[key][0] for key in missing}), now=now)
     insert_missing(db, [_row(partner_id, owners[key][0], MEMBER, owners[key][1], now) for key in missing])
     # Those that another writer opened in the meantime are committed by now, and not ours: lock them like the rest.
     return locked | _lock_existing(db, partner_id, owners, missing)
@@ -120,7 +127,8 @@ def lock_existing(db: Connection, accounts: Iterable[bytes]) -> list[Locked]:
     ]
 
 
-def _open_houses(db: Connection, partner_id: bytes, program_ids: Sequence[bytes], now: datetime) -> None:
+def open_houses(db: Connection, partner_id: bytes, program_ids: Sequence[bytes], *, now: datetime) -> None:
+    """Open the house accounts that programs do not have yet."""
     # Looked for first: they are nearly always there, and an insert that is refused costs more than a look.
     rows = {
         row["id"]: row

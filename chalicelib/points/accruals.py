@@ -7,6 +7,7 @@ not an exception, and leaves nothing behind.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -18,14 +19,25 @@ from chalicelib.language import DecisionRefused, InputRefused
 from chalicelib.partners import programs
 from chalicelib.partners.models import program
 from chalicelib.partners.provenance import RowSource
-from chalicelib.points import accounts, aggregates, deciding, ledger, screening
+from chalicelib.points import accounts, aggregates, correcting, deciding, ledger, screening
 from chalicelib.points.accounts import Locked
 from chalicelib.points.aggregates import Span
 from chalicelib.points.deciding import Bench, PointsRefused
-from chalicelib.points.events import Earner, NewAccrual, Outcome, Recorded, content_hash, rejected
+from chalicelib.points.events import (
+    CURRENT,
+    Earner,
+    NewAccrual,
+    Outcome,
+    Recorded,
+    content_hash,
+    other_content,
+    told_before,
+)
 from chalicelib.points.ledger import Earning
 from chalicelib.points.models import accrual_event
 from chalicelib.points.screening import Question
+from chalicelib.rules import code_table_misses
+from chalicelib.rules.code_table_misses import Missed, Seen
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_ids
 
@@ -42,6 +54,7 @@ class _Accepted(NamedTuple):
     question: Question
     points_minor: int
     facts: str
+    missed: tuple[Missed, ...]
 
 
 class _Decided(NamedTuple):
@@ -76,15 +89,35 @@ def record(
     *,
     sources: Sequence[RowSource],
     caller: Caller,
+    known_at: datetime | None = None,
     now: datetime,
 ) -> list[Recorded]:
     """Decide and post each event of an active partner; one outcome per event, in order.
 
     A refused event does not touch the others. The same event id with the same content is a duplicate and carries the
-    original's points; with other content it is rejected. Raises nothing for bad events; Unavailable when other writers
-    overtook the batch too often.
+    original's points; with other content it is rejected. An event with a quantity below zero corrects an earlier one
+    (``points.correcting``). ``known_at``: decided by the rules that were known then. Raises nothing for bad events;
+    Unavailable when other writers overtook the batch too often.
     """
-    batch = _Batch(partner, events, sources, caller, now)
+    outcomes: list[Recorded] = []
+    for corrects, run in groupby(zip(events, sources, strict=True), _corrects):
+        some = list(run)
+        said, places = [event for event, _ in some], [source for _, source in some]
+        if corrects:
+            outcomes += correcting.record(db, partner, said, sources=places, caller=caller, now=now)
+        else:
+            batch = _Batch(partner, said, places, caller, now)
+            outcomes += _record(db, batch, known_at=known_at or now)
+    return outcomes
+
+
+def _corrects(row: tuple[NewAccrual, RowSource]) -> bool:
+    return row[0]["quantity"] < 0
+
+
+def _record(db: Connection, batch: _Batch, *, known_at: datetime) -> list[Recorded]:
+    """Decide and post events that earn, as ``record`` does."""
+    partner, events = batch.partner, batch.events
     for index, event in enumerate(events):
         refused = screening.malformed(event)
         if refused is None:
@@ -93,7 +126,7 @@ def record(
             batch.hashes.append(b"")
             batch.outcomes[index] = refused
     malformed = set(batch.outcomes)
-    screened = screening.screen(db, partner.id, {index: events[index] for index in batch.open()}, now=now)
+    screened = screening.screen(db, partner.id, {index: events[index] for index in batch.open()}, now=known_at)
     batch.outcomes.update(screened.refused)
     if screened.questions:
         _decide_and_post(db, batch, screened.questions)
@@ -128,7 +161,7 @@ def _decide_and_post(db: Connection, batch: _Batch, questions: Sequence[Question
         decided = _decide_all(asked, Bench(db, aggregates.read(db, days, sorted(spans))))
         savepoint = db.begin_nested() if summing else None
         rows = _rows(batch, decided.accepted)
-        lost = bulk.insert_new(db, accrual_event, rows, key=("partner_id", "event_id"))
+        lost = bulk.insert_new(db, accrual_event, rows, key=("partner_id", "event_id", "generation"))
         overtaken = {rows[index]["event_id"] for index in lost}
         if savepoint is None or not lost:
             if savepoint is not None:
@@ -155,21 +188,21 @@ def _decide_all(questions: Sequence[Question], bench: Bench) -> _Decided:
             repeats.append((index, first[event_id]))
             continue
         try:
-            points_minor, facts = deciding.decide(bench, question)
+            points_minor, facts, missed = deciding.decide(bench, question)
         except (InputRefused, DecisionRefused, PointsRefused) as refusal:
             refused[index] = deciding.refused(question, refusal)
             continue
         first[event_id] = index
         points_minor = points_minor or 0
         bench.totals.add(question.account_id, question.event["event_date"], points_minor, question.event["event_type"])
-        accepted.append(_Accepted(event_id, question, points_minor, facts))
+        accepted.append(_Accepted(event_id, question, points_minor, facts, missed))
     return _Decided(accepted, refused, repeats)
 
 
 def _rows(batch: _Batch, accepted: Sequence[_Accepted]) -> list[dict[str, Any]]:
     """The rows to store, sorted by event id: overlapping batches wait for each other instead of deadlocking."""
     rows = []
-    for stored_id, (event_id, question, points_minor, facts) in zip(new_ids(len(accepted)), accepted, strict=True):
+    for stored_id, (event_id, question, points_minor, facts, _) in zip(new_ids(len(accepted)), accepted, strict=True):
         index, event, of_program, member, account_id, version = question
         file_id, row_no, byte_offset, byte_length = batch.sources[index]
         rows.append(
@@ -185,6 +218,8 @@ def _rows(batch: _Batch, accepted: Sequence[_Accepted]) -> list[dict[str, Any]]:
                 "event_date": event["event_date"],
                 "outcome": "posted" if points_minor else "no_points",
                 "points_minor": points_minor,
+                "reversed_minor": 0,
+                "generation": CURRENT,
                 "ruleset_version_id": version.version_id,
                 "facts": facts,
                 "source_file_id": file_id,
@@ -217,7 +252,7 @@ def _post(
     earnings: list[Earning] = []
     today: dict[bytes, date] = {}
     expiry: dict[tuple[bytes, date], date] = {}
-    for event_id, question, points_minor, _ in stored:
+    for event_id, question, points_minor, _, _ in stored:
         index, event, of_program, member, account_id, version = question
         stored_id = ids[event_id]
         decided: Literal["posted", "no_points"] = "posted" if points_minor else "no_points"
@@ -242,6 +277,11 @@ def _post(
             expires_on = expiry[of_program.id, day] = programs.expires_on(of_program, day)
         earnings.append(Earning(account_id, points_minor, stored_id, today[of_program.id], expires_on))
     ledger.earn(db, locked, earnings, now=batch.now)
+    missed = [
+        Seen(each, *batch.sources[one.question.at][:2], ids[one.event_id]) for one in stored for each in one.missed
+    ]
+    if missed:
+        code_table_misses.record(db, batch.partner.id, missed, now=batch.now)
 
 
 def _answer_repeated(db: Connection, batch: _Batch, decided: _Decided, overtaken: set[str]) -> None:
@@ -253,13 +293,13 @@ def _answer_repeated(db: Connection, batch: _Batch, decided: _Decided, overtaken
         elif batch.hashes[index] == batch.hashes[first]:
             batch.outcomes[index] = batch.outcomes[first]._replace(outcome="duplicate")
         else:
-            batch.outcomes[index] = _other_content(batch.events[index]["event_id"])
+            batch.outcomes[index] = other_content(batch.events[index]["event_id"])
     _answer_stored(db, batch, elsewhere)
     if any(index not in batch.outcomes for index in elsewhere):
         raise Broken("An event id was taken when it was written and free when it was read.")
 
 
-_STORED = (
+_STORED = bulk.through_key(
     select(
         accrual_event.c.event_id,
         accrual_event.c.content_hash,
@@ -270,12 +310,16 @@ _STORED = (
         accrual_event.c.member_id,
         program.c.scale,
         accrual_event.c.outcome,
+        accrual_event.c.reversed_minor,
     )
     .join(program, program.c.id == accrual_event.c.program_id)
     .where(
         accrual_event.c.partner_id == bindparam("partner_id"),
         accrual_event.c.event_id.in_(bindparam("event_ids", expanding=True)),
-    )
+        accrual_event.c.generation == CURRENT,
+    ),
+    accrual_event,
+    ("partner_id", "event_id", "generation"),
 )
 
 
@@ -285,17 +329,12 @@ def _answer_stored(db: Connection, batch: _Batch, indexes: Iterable[int]) -> Non
     for index in indexes:
         wanted.setdefault(batch.events[index]["event_id"], []).append(index)
     for chunk in bulk.in_chunks(sorted(wanted)):
-        for event_id, stored_hash, *original in db.execute(
+        for event_id, stored_hash, *original, reversed_minor in db.execute(
             _STORED, {"partner_id": batch.partner.id, "event_ids": chunk}
         ):
             for index in wanted[event_id]:
                 batch.outcomes[index] = (
-                    Recorded("duplicate", event_id, *original)
+                    told_before(Recorded("duplicate", event_id, *original), reversed_minor)
                     if batch.hashes[index] == stored_hash
-                    else _other_content(event_id)
+                    else other_content(event_id)
                 )
-
-
-def _other_content(event_id: str) -> Recorded:
-    message = "This event id was recorded before with other content: an event is never changed by sending it again."
-    return rejected(event_id, "other_content", "event_id", message)

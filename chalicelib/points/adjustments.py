@@ -1,7 +1,7 @@
 """Adjustments: points that a person gives or takes, with a reason, and above a threshold a second person's consent."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import bindparam, select, update
@@ -27,13 +27,23 @@ State: TypeAlias = Literal["pending", "posted", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class NewAdjustment:
-    """Points to give or, below zero, to take. ``reference`` is unique within the partner."""
+    """Points to give or, below zero, to take. ``reference`` is unique within the partner.
+
+    What a file says besides: ``effective_date``, from which the expiry of points given is counted (None: the day on
+    which they are posted), who asked for it and who agreed. ``agreed``: that counts as the second person's consent.
+    ``author`` is the user who asked, where that is known; None: the caller.
+    """
 
     member_id: bytes
     amount_minor: int
     reference: str
     reason_code: str
     comment: str | None = None
+    effective_date: date | None = None
+    requested_by: str | None = None
+    approved_by: str | None = None
+    agreed: bool = False
+    author: str | None = None
     source: RowSource = field(default=BY_API)
 
 
@@ -51,6 +61,7 @@ class Adjustment:
     amount_minor: int
     reason_code: str
     comment: str | None
+    effective_date: date | None
     state: State
     transfer_id: bytes | None
     author: str
@@ -98,10 +109,15 @@ def request(
         "amount_minor": wanted.amount_minor,
         "reason_code": wanted.reason_code,
         "comment": wanted.comment,
+        "effective_date": wanted.effective_date,
         "state": "pending",
-        "author": caller.actor,
+        "author": wanted.author or caller.actor,
+        "requested_by": wanted.requested_by,
+        "approved_by": wanted.approved_by,
         "source_file_id": wanted.source.file_id,
         "row_no": wanted.source.row_no,
+        "byte_offset": wanted.source.byte_offset,
+        "byte_length": wanted.source.byte_length,
         "correlation_id": caller.correlation_id,
         "created_at": now,
     }
@@ -110,6 +126,8 @@ def request(
     made = by_id(db, row["id"])
     if above is None or abs(wanted.amount_minor) <= above:
         _post(db, program, made, None, None, now)
+    elif wanted.agreed:
+        _post(db, program, made, wanted.approved_by, None, now)
     _note(db, made, "adjustment.requested", caller, wanted.comment, now)
     return by_id(db, made.id), True
 
@@ -174,11 +192,13 @@ def _post(
         kind="adjustment",
         source_id=found.id,
         uses=() if gained else lots.take(db, holder, -found.amount_minor, today),
-        opens=NewLot(found.amount_minor, programs.expires_on(program, today)) if gained else None,
+        opens=NewLot(found.amount_minor, programs.expires_on(program, found.effective_date or today))
+        if gained
+        else None,
         business_date=today,
         now=now,
     )
-    overdrafts.repay(db, holder, day=today)
+    overdrafts.repay(db, holder, day=today, now=now)
     ledger.finish(db, holder, now=now)
     _decided(db, found.id, "posted", transfer_id, decider, comment, now)
 
@@ -201,7 +221,7 @@ def _decided(
 def _again(db: Connection, row: dict[str, Any]) -> Adjustment:
     given = {"partner_id": row["partner_id"], "reference": row["reference"]}
     earlier = Adjustment(*db.execute(_BY_REFERENCE, given).one())
-    same = ("account_id", "amount_minor", "reason_code", "comment")
+    same = ("account_id", "amount_minor", "reason_code", "comment", "effective_date")
     if any(getattr(earlier, name) != row[name] for name in same):
         raise OtherContent("The reference named another adjustment before.")
     return earlier

@@ -28,7 +28,8 @@ _STARTS: Mapping[str, Callable[[date], date]] = {
 _MONTHS: Mapping[str, int] = {"calendar_month": 1, "calendar_quarter": 3, "calendar_year": 12}
 
 _EARNED = (
-    select(accrual_event.c.account_id, func.sum(accrual_event.c.points_minor))
+    # What was taken back is not earned: a cap is free for it again.
+    select(accrual_event.c.account_id, func.sum(accrual_event.c.points_minor - accrual_event.c.reversed_minor))
     .where(
         accrual_event.c.account_id.in_(bindparam("accounts", expanding=True)),
         accrual_event.c.event_date.between(bindparam("first"), bindparam("last")),

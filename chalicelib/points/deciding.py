@@ -18,7 +18,8 @@ from chalicelib.points.aggregates import PeriodTotals, Span
 from chalicelib.points.events import NewAccrual, Recorded, rejected
 from chalicelib.points.ledger import AMOUNT_MINOR_MAX
 from chalicelib.points.screening import Question
-from chalicelib.rules import code_tables
+from chalicelib.rules import code_table_misses, code_tables
+from chalicelib.rules.code_table_misses import Missed
 from chalicelib.rules.code_tables import DatedTables, Unmapped
 from chalicelib.rules.rulesets import LiveVersion
 
@@ -47,11 +48,12 @@ class Decision(NamedTuple):
     """What an event earns, None where the rule does not apply to it, and the facts that decided it, as JSON.
 
     The facts are ``inputs`` (as the rule declares them), ``aggregates``, ``lookups`` (table -> code -> value, null for
-    a miss) and ``event`` (what the partner said besides). Decimals and dates are text.
+    a miss) and ``event`` (what the partner said besides). Decimals and dates are text. ``missed`` are the misses.
     """
 
     points_minor: int | None
     facts: str
+    missed: tuple[Missed, ...] = ()
 
 
 def _of_event(name: str) -> _Source:
@@ -168,7 +170,10 @@ def decide(bench: Bench, question: Question) -> Decision:
         for name in way.kept
         if (value := event[name]) is not None  # type: ignore[literal-required]  # the names are NewAccrual's
     }
-    return Decision(found.points_minor, facts_text(inputs, found, said))
+    missed: tuple[Missed, ...] = ()
+    if found.lookups:
+        missed = tuple(code_table_misses.of_lookups(found.lookups, version.compiled.tolerated, event["event_date"]))
+    return Decision(found.points_minor, facts_text(inputs, found, said), missed)
 
 
 def answer(

@@ -18,6 +18,8 @@ CATEGORY_LENGTH_MAX = 64
 #: The largest quantity of one event, and decimals that count.
 QUANTITY_MAX = Decimal(10) ** 12
 QUANTITY_SCALE = 6
+#: The generation of the events that hold their ids. What the rollback of a file took back has another: its id is free.
+CURRENT = 0
 
 
 class Earner(Protocol):
@@ -80,6 +82,26 @@ class Recorded(NamedTuple):
 def rejected(event_id: str, code: str, column: str | None, message: str, *, fixable: bool = False) -> Recorded:
     """The outcome of a refused event."""
     return Recorded("rejected", event_id, code=code, column=column, message=message, fixable=fixable)
+
+
+def other_content(event_id: str) -> Recorded:
+    """The outcome of an event whose id was used before, for other content."""
+    message = "This event id was recorded before with other content: an event is never changed by sending it again."
+    return rejected(event_id, "other_content", "event_id", message)
+
+
+def told_before(original: Recorded, reversed_minor: int) -> Recorded:
+    """A duplicate that says, where it is so, that what the original earned was taken back since.
+
+    Sending the event again changes nothing about that: only the rollback of its file frees its id.
+    """
+    if not reversed_minor:
+        return original
+    whole = reversed_minor == original.points_minor
+    return original._replace(
+        code="reversed" if whole else "corrected",
+        message=f"The event was recorded before, and {'all' if whole else 'some'} of its points were taken back since.",
+    )
 
 
 def content_hash(event: NewAccrual) -> bytes:

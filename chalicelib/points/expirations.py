@@ -4,7 +4,7 @@ A lot whose last day is over is spent by nobody, whether or not its expiry has b
 this runs. What a hold covers is kept for it or expires with the rest, as the program says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -94,14 +94,14 @@ def expire(db: Connection, program: Program, day: date, *, after: bytes = b"", n
     holders = {holder.id: holder for holder in accounts.lock_existing(db, concerned)}
     for holder in holders.values():
         # Points that are owed do not expire for the member: they repay, and those that expire first do so first.
-        overdrafts.repay(db, holder, day=date.min)
+        overdrafts.repay(db, holder, day=day, expired_too=True, now=now)
     house_id = id_of(program.id, ledger.HOUSE_OF["expiry"])
     # Read again: what was due before the locks may be spent.
     for account_id, group in groupby(_due(db, sorted(holders), day), key=lambda each: each.account_id):
         holder, lots_due = holders[account_id], list(group)
         held = sum(each.held_minor for each in lots_due)
         if held and not keeps:
-            _lapse(db, holder, [each for each in lots_due if each.held_minor], now)
+            lapse(db, holder, {each.lot_id for each in lots_due if each.held_minor}, now=now)
         taken = [Taken(each.lot_id, each.remaining_minor - (each.held_minor if keeps else 0)) for each in lots_due]
         amount_minor = sum(each.amount_minor for each in taken)
         found = found.plus(Expiry(1 if amount_minor else 0, amount_minor, held if keeps else 0))
@@ -132,22 +132,26 @@ def post_some(db: Connection, program: Program, day: date, *, accounts_max: int,
         after = page.last
 
 
-def run(database: Database, *, now: datetime) -> Expiry:
-    """Expire in every program what its own date of ``now`` says, page by page, each in a transaction of its own."""
+def run(database: Database, *, day: date | None = None, now: datetime) -> Expiry:
+    """Expire in every program what its own date of ``now`` says, page by page, each in a transaction of its own.
+
+    With ``day``, for that business date, where it has begun.
+    """
     found = Expiry()
     after: bytes | None = None
     while True:
         with database.read() as db:
             some = programs.search(db, after=after, limit=_PROGRAMS_READ)
         for program in some:
-            found = found.plus(_run_one(database, program, now))
+            today = programs.business_date(now, program)
+            if day is None or day <= today:
+                found = found.plus(_run_one(database, program, day or today, now))
         if len(some) < _PROGRAMS_READ:
             return found
         after = some[-1].id
 
 
-def _run_one(database: Database, program: Program, now: datetime) -> Expiry:
-    day = programs.business_date(now, program)
+def _run_one(database: Database, program: Program, day: date, now: datetime) -> Expiry:
     found, after = Expiry(), b""
     while True:
         page = database.run(lambda db, after=after: expire(db, program, day, after=after, now=now))  # type: ignore[misc]
@@ -174,11 +178,12 @@ def _write(
         ledger.finish(db, holder, now=now)
 
 
-def _lapse(db: Connection, holder: Locked, lots_due: Sequence[_Due], now: datetime) -> None:
-    """Take the expired lots out of the holds that cover them."""
-    ids = [each.lot_id for each in lots_due]
-    for hold_id in db.execute(_COVERING, {"lots": ids}).scalars().all():
-        parts: list[Covered] = [each for each in holds.covered(db, hold_id) if each.lot_id in ids and each.open_minor]
+def lapse(db: Connection, holder: Locked, lot_ids: Collection[bytes], *, now: datetime) -> None:
+    """Take lots of a locked account out of the holds that cover them. The account's counters move along."""
+    for hold_id in db.execute(_COVERING, {"lots": sorted(lot_ids)}).scalars().all():
+        parts: list[Covered] = [
+            each for each in holds.covered(db, hold_id) if each.lot_id in lot_ids and each.open_minor
+        ]
         amount_minor = sum(each.open_minor for each in parts)
         holds.uncover(db, holder, holds.by_id(db, hold_id), parts, amount_minor, ended="lapsed", now=now)
 

@@ -33,6 +33,10 @@ class Event:
     event_date: date
     outcome: str
     points_minor: int
+    #: Of the points, what was taken back since.
+    reversed_minor: int
+    #: 0 while the event holds its id; see ``points.models``.
+    generation: int
     ruleset_version_id: bytes
     facts: str
     source_file_id: bytes | None

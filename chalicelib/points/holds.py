@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
-from chalicelib.errors import Conflict, NotFound, OtherContent
+from chalicelib.errors import Broken, Conflict, NotFound, OtherContent
 from chalicelib.partners import programs
 from chalicelib.partners.account_ids import MEMBER, account_id
 from chalicelib.partners.programs import Program
@@ -22,7 +22,7 @@ from chalicelib.points import accounts, ledger, lots
 from chalicelib.points.accounts import Locked
 from chalicelib.points.lots import InsufficientPoints, Taken
 from chalicelib.points.models import account, hold, hold_lot, lot
-from chalicelib.storage import bulk
+from chalicelib.storage import bulk, prepared
 from chalicelib.storage.ids import new_id
 
 State: TypeAlias = Literal["open", "captured", "released", "expired", "lapsed"]
@@ -99,10 +99,15 @@ def place(db: Connection, program: Program, wanted: NewHold, *, caller: Caller, 
         holder = accounts.lock(db, of)
     except NotFound:
         raise InsufficientPoints("The member never had any points in this program.") from None
-    earlier = _first(db, _BY_REFERENCE, {"program_id": program.id, "reference": wanted.reference})
-    if earlier is not None:
+    # The reference is most likely new, and the unique key says so when the hold is written: only when it is not, or
+    # when the points do not suffice, is the first hold looked for.
+    try:
+        taken = lots.take(db, holder, wanted.amount_minor, programs.business_date(now, program))
+    except InsufficientPoints:
+        earlier = _first(db, program, wanted)
+        if earlier is None:
+            raise
         return _again(earlier, of, wanted), False
-    taken = lots.take(db, holder, wanted.amount_minor, programs.business_date(now, program))
     expires_at = None if wanted.ttl_s is None else now + timedelta(seconds=wanted.ttl_s)
     row: dict[str, Any] = {
         "id": new_id(),
@@ -124,9 +129,13 @@ def place(db: Connection, program: Program, wanted: NewHold, *, caller: Caller, 
         "changed_at": now,
     }
     if bulk.insert_new(db, hold, [row], key=("program_id", "reference")):
-        raise OtherContent("The reference is being held for another member.")
-    db.execute(
-        _COVER,
+        earlier = _first(db, program, wanted)
+        if earlier is None:
+            raise Broken("A reference was taken when the hold was written and free when it was read.")
+        return _again(earlier, of, wanted), False
+    bulk.insert(
+        db,
+        hold_lot,
         [
             {"hold_id": row["id"], "lot_id": lot_id, "partner_id": holder.partner_id, "amount_minor": amount,
              "captured_minor": 0, "released_minor": 0}
@@ -137,15 +146,16 @@ def place(db: Connection, program: Program, wanted: NewHold, *, caller: Caller, 
     holder.debits_pending += wanted.amount_minor
     holder.hold_changes += 1
     ledger.finish(db, holder, now=now)
-    return _hold({**row, "member_id": wanted.member_id}), True
+    made = {**row, "member_id": wanted.member_id}
+    return Hold(**{name: made[name] for name in Hold.__slots__}), True
 
 
 def by_id(db: Connection, hold_id: bytes) -> Hold:
     """One hold. Raises NotFound."""
-    found = _first(db, _BY_ID, {"id": hold_id})
-    if found is None:
+    row = db.execute(_BY_ID, {"id": hold_id}).one_or_none()
+    if row is None:
         raise NotFound("There is no such hold.")
-    return found
+    return Hold(*row)
 
 
 def covered(db: Connection, hold_id: bytes) -> list[Covered]:
@@ -154,11 +164,18 @@ def covered(db: Connection, hold_id: bytes) -> list[Covered]:
     return [Covered(lot_id, day, amount, amount - gone) for lot_id, day, amount, gone in rows]
 
 
-def locked(db: Connection, hold_id: bytes) -> tuple[Hold, Locked]:
-    """The hold and its account, whose row this transaction holds locked from now on. Raises NotFound."""
-    holder = accounts.lock(db, by_id(db, hold_id).account_id)
-    # Read again: what it was before the lock may be true no more.
-    return by_id(db, hold_id), holder
+def locked(db: Connection, hold_id: bytes) -> tuple[Hold, Locked, list[Covered]]:
+    """The hold, its account, whose row this transaction holds locked from now on, and what the hold covers.
+
+    Raises NotFound.
+    """
+    try:
+        holder = accounts.lock(db, hold_id, _HOLDER)
+    except NotFound:
+        raise NotFound("There is no such hold.") from None
+    rows = db.execute(_WITH_LOTS, {"id": hold_id}).all()
+    covers = [Covered(lot_id, day, amount, amount - gone) for *_, lot_id, day, amount, gone in rows]
+    return Hold(*rows[0][: len(Hold.__slots__)]), holder, covers
 
 
 def release(db: Connection, hold_id: bytes, amount_minor: int | None = None, *, now: datetime) -> Hold:
@@ -167,21 +184,21 @@ def release(db: Connection, hold_id: bytes, amount_minor: int | None = None, *, 
     A hold that has ended stays as it is when all was asked. Raises HoldEnded when some was asked of a hold that covers
     less, NotFound.
     """
-    found, holder = locked(db, hold_id)
+    found, holder, covers = locked(db, hold_id)
     if amount_minor is None and not found.open_minor:
         return found
     asked = found.open_minor if amount_minor is None else amount_minor
     ledger.require_amount(asked)
     if asked > found.open_minor:
         raise HoldEnded("The hold covers less than is to be released.")
-    uncover(db, holder, found, covered(db, hold_id), asked, ended="released", now=now)
+    uncover(db, holder, found, covers, asked, ended="released", now=now)
     ledger.finish(db, holder, now=now)
     return by_id(db, hold_id)
 
 
 def bind(db: Connection, hold_id: bytes, order_no: str, *, now: datetime) -> Hold:
     """Bind an open hold to the order that its basket became: it has no end any more. Raises HoldEnded, NotFound."""
-    found, _ = locked(db, hold_id)
+    found, *_ = locked(db, hold_id)
     if found.order_no == order_no and found.expires_at is None:
         return found
     require_open(found, now)
@@ -242,19 +259,20 @@ def _last(of: Sequence[Covered], amount_minor: int) -> list[Taken]:
 def _change(
     db: Connection, found: Hold, of: Sequence[Taken], *, captured: int, released: int, ended: State, now: datetime
 ) -> None:
-    closed = captured + released == found.open_minor
-    db.execute(
-        _CLOSE if closed else _KEEP,
-        {"of": found.id, "captured": captured, "released": released, "ended": ended, "at": now},
+    given = {"of": found.id, "captured": captured, "released": released, "at": now}
+    if captured + released == found.open_minor:
+        prepared.write(db, _CLOSE, {**given, "ended": ended})
+    else:
+        prepared.write(db, _KEEP, given)
+    column = "captured_minor" if captured else "released_minor"
+    bulk.add(
+        db,
+        hold_lot,
+        {lot_id: (amount,) for lot_id, amount in of},
+        key="lot_id",
+        columns=(column,),
+        within={"hold_id": found.id},
     )
-    db.execute(
-        _UNCOVER,
-        [
-            {"of_hold": found.id, "of_lot": lot_id, "captured": amount if captured else 0,
-             "released": 0 if captured else amount}
-            for lot_id, amount in sorted(of)
-        ],
-    )  # fmt: skip
 
 
 def _again(earlier: Hold, of: bytes, wanted: NewHold) -> Hold:
@@ -271,25 +289,25 @@ _BY_ID: Final = _HOLD.where(hold.c.id == bindparam("id"))
 _BY_REFERENCE: Final = _HOLD.where(
     hold.c.program_id == bindparam("program_id"), hold.c.reference == bindparam("reference")
 )
-_COVER: Final = insert(hold_lot)
+_LOT: Final = (
+    hold_lot.c.lot_id,
+    lot.c.expires_on,
+    hold_lot.c.amount_minor,
+    hold_lot.c.captured_minor + hold_lot.c.released_minor,
+)
+_WITH_LOTS: Final = (
+    _BY_ID.add_columns(*_LOT)
+    .join(hold_lot, hold_lot.c.hold_id == hold.c.id)
+    .join(lot, lot.c.id == hold_lot.c.lot_id)
+    .order_by(lot.c.expires_on, lot.c.id)
+)
+#: The hold itself is not locked before its account: everybody takes them in that order.
+_HOLDER: Final = accounts.named_by(select(hold.c.account_id).where(hold.c.id == bindparam("id")).scalar_subquery())
 _COVERED: Final = (
-    select(
-        hold_lot.c.lot_id,
-        lot.c.expires_on,
-        hold_lot.c.amount_minor,
-        hold_lot.c.captured_minor + hold_lot.c.released_minor,
-    )
+    select(*_LOT)
     .join(lot, lot.c.id == hold_lot.c.lot_id)
     .where(hold_lot.c.hold_id == bindparam("hold_id"))
     .order_by(lot.c.expires_on, lot.c.id)
-)
-_UNCOVER: Final = (
-    update(hold_lot)
-    .where(hold_lot.c.hold_id == bindparam("of_hold"), hold_lot.c.lot_id == bindparam("of_lot"))
-    .values(
-        captured_minor=hold_lot.c.captured_minor + bindparam("captured"),
-        released_minor=hold_lot.c.released_minor + bindparam("released"),
-    )
 )
 _KEEP: Final = (
     update(hold)
@@ -308,10 +326,6 @@ _BIND: Final = (
 )
 
 
-def _first(db: Connection, query: Any, given: dict[str, Any]) -> Hold | None:  # noqa: ANN401 - a select of _HOLD
-    row = db.execute(query, given).mappings().one_or_none()
-    return None if row is None else _hold(row)
-
-
-def _hold(row: RowMapping | dict[str, Any]) -> Hold:
-    return Hold(**{name: row[name] for name in Hold.__slots__})
+def _first(db: Connection, program: Program, wanted: NewHold) -> Hold | None:
+    row = db.execute(_BY_REFERENCE, {"program_id": program.id, "reference": wanted.reference}).one_or_none()
+    return None if row is None else Hold(*row)

@@ -8,7 +8,7 @@ are summed (``points.trial_balance``).
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from sqlalchemy import bindparam, update
 from sqlalchemy.engine import Connection
@@ -22,11 +22,26 @@ from chalicelib.points import lots, overdrafts
 from chalicelib.points.accounts import HouseKind, Locked
 from chalicelib.points.lots import Taken
 from chalicelib.points.models import account, lot, transfer
-from chalicelib.storage import bulk
+from chalicelib.storage import bulk, prepared
 from chalicelib.storage.ids import new_id, new_ids
 
-EarnKind: TypeAlias = Literal["accrual"]
-Kind: TypeAlias = Literal["accrual", "redemption", "refund", "expiry", "adjustment", "reversal"]
+EarnKind: TypeAlias = Literal["accrual", "opening"]
+Kind: TypeAlias = Literal[
+    "accrual",
+    "opening",
+    "redemption",
+    "refund",
+    "expiry",
+    "adjustment",
+    "reversal",
+    "year_forfeit",
+    "carry_out",
+    "carry_in",
+    "increase",
+    "forfeiture",
+    "pay_out",
+    "claw_back",
+]
 
 #: The largest amount of one transfer, in minor units. A thousand of them still fit into an account's counters.
 AMOUNT_MINOR_MAX = 10**15
@@ -34,14 +49,24 @@ AMOUNT_MINOR_MAX = 10**15
 #: The house account on the other side of each kind of transfer. What expires is breakage.
 HOUSE_OF: Mapping[Kind, HouseKind] = {
     "accrual": "issuance",
+    "opening": "opening",
     "reversal": "issuance",
     "redemption": "redemption",
     "refund": "redemption",
     "expiry": "expiry",
     "adjustment": "adjustment",
+    "year_forfeit": "expiry",
+    "carry_out": "carry_over",
+    "carry_in": "carry_over",
+    "increase": "issuance",
+    "forfeiture": "expiry",
+    "pay_out": "pay_out",
+    "claw_back": "issuance",
 }
+#: Kinds that are breakage: the member has the points no more, and nobody spent them.
+LAPSED: Final[frozenset[Kind]] = frozenset(kind for kind, house in HOUSE_OF.items() if house == "expiry")
 #: What is credited and was earned before, and what takes an earning back.
-_UNEARNED: frozenset[Kind] = frozenset({"refund", "reversal"})
+UNEARNED: Final[frozenset[Kind]] = frozenset({"refund", "reversal", "carry_in"})
 
 
 class Earning(NamedTuple):
@@ -126,7 +151,7 @@ def earn(
     for holder in earners:
         if holder.overdrawn_minor:
             today = next(earning.business_date for earning in earnings if earning.account_id == holder.id)
-            overdrafts.repay(db, holder, day=today)
+            overdrafts.repay(db, holder, day=today, now=now)
     write_posted(db, earners, now=now)
     return ids
 
@@ -149,14 +174,17 @@ def post(
     held: bool = False,
     business_date: date,
     now: datetime,
+    transfer_id: bytes | None = None,
 ) -> bytes:
     """Post one transfer of a locked account, which gains ``amount_minor`` or, below zero, loses it; its id.
+
+    ``transfer_id`` is that id where the caller has stored it already, under a key that says who was first.
 
     ``uses`` are the lots taken from (above zero) and given back to (below); ``held``: from what a hold covered. With
     the lot that it ``opens`` they add up to the amount. ``finish`` writes the account afterwards. Raises OtherContent
     when another account has a transfer of this source and kind.
     """
-    transfer_id = new_id()
+    transfer_id = transfer_id or new_id()
     house_id = account_ids.account_id(holder.program_id, HOUSE_OF[kind])
     row = transfer_row(
         holder, transfer_id, house_id, amount_minor, kind=kind, source_id=source_id, day=business_date, now=now
@@ -164,7 +192,8 @@ def post(
     if bulk.insert_new(db, transfer, [row], key=("source_id", "kind")):
         # Only another account can have been quicker: this one's row is locked.
         raise OtherContent("The same source is being posted to another account.")
-    if kind in _UNEARNED:
+    # A reversal that gives back what another took restores what was earned.
+    if kind in UNEARNED and not (kind == "reversal" and amount_minor > 0):
         holder.unearned_minor += abs(amount_minor)
     used = list(uses)
     if opens is not None:
@@ -226,7 +255,8 @@ def transfer_row(
 
 def finish(db: Connection, holder: Locked, *, now: datetime) -> None:
     """Write the account as it is now, and queue its balance for delivery: once, after all that changed it."""
-    db.execute(
+    prepared.write(
+        db,
         _WRITE,
         {
             "of": holder.id,

@@ -5,9 +5,9 @@ Whoever reads lots here to change them holds the account's row locked, so what w
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, bindparam, select, update
+from sqlalchemy import Integer, ScalarSelect, Select, bindparam, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import Broken, Unprocessable
@@ -16,7 +16,7 @@ from chalicelib.points.models import lot, lot_use
 from chalicelib.storage import bulk
 
 #: Lots read for one spend at first; more are read only when these do not suffice.
-_LOTS_READ = 200
+_LOTS_READ = 8
 
 
 class InsufficientPoints(Unprocessable):
@@ -96,23 +96,32 @@ def note(db: Connection, partner_id: bytes, under: bytes, uses: Sequence[Taken])
 
 def reduce(db: Connection, uses: Iterable[Taken], *, held: bool = False) -> None:
     """Lower what remains in the lots by what was taken; ``held``: from what a hold covered."""
-    rows = [
-        {"of": lot_id, "taken": amount, "uncovered": amount if held else 0} for lot_id, amount in sorted(uses) if amount
-    ]
-    if rows:
-        db.execute(_REDUCE, rows)
+    _add(db, [(lot_id, -amount, -amount if held else 0) for lot_id, amount in uses])
 
 
 def cover(db: Connection, uses: Iterable[Taken]) -> None:
     """Have so much of each lot covered by a hold; below zero: not any more."""
-    rows = [{"of": lot_id, "taken": 0, "uncovered": -amount} for lot_id, amount in sorted(uses)]
-    if rows:
-        db.execute(_REDUCE, rows)
+    _add(db, [(lot_id, 0, amount) for lot_id, amount in uses])
 
 
-def used_by(db: Connection, transfer_id: bytes) -> list[Use]:
-    """The lots that a transfer used, first expiring first."""
-    return [Use(*row) for row in db.execute(_USES, {"transfer_id": transfer_id})]
+def _add(db: Connection, changes: Iterable[tuple[bytes, int, int]]) -> None:
+    """Add to what remains and to what is held of lots."""
+    summed: dict[bytes, tuple[int, int]] = {}
+    for lot_id, remaining, held in changes:
+        before = summed.get(lot_id, (0, 0))
+        summed[lot_id] = before[0] + remaining, before[1] + held
+    changed = {lot_id: amounts for lot_id, amounts in summed.items() if any(amounts)}
+    bulk.add(db, lot, changed, key="id", columns=("remaining_minor", "held_minor"))
+
+
+def used_by(db: Connection, transfer_id: bytes, by: Select[Any] | None = None) -> list[Use]:
+    """The lots that a transfer used, first expiring first; or that ``by`` finds for another id."""
+    return [Use(*row) for row in db.execute(_USES if by is None else by, {"transfer_id": transfer_id})]
+
+
+def uses_of(found: ScalarSelect[bytes]) -> Select[Any]:
+    """A query for ``used_by``, made once: the lots of the transfer whose id ``found`` reads."""
+    return _USED.where(lot_use.c.transfer_id == found)
 
 
 _FREE = (
@@ -125,17 +134,9 @@ _FREE = (
     .order_by(lot.c.expires_on, lot.c.id)
 )
 _FIRST_FREE = _FREE.limit(bindparam("lots", type_=Integer()))
-_REDUCE = (
-    update(lot)
-    .where(lot.c.id == bindparam("of"))
-    .values(
-        remaining_minor=lot.c.remaining_minor - bindparam("taken"),
-        held_minor=lot.c.held_minor - bindparam("uncovered"),
-    )
-)
-_USES = (
+_USED: Select[Any] = (
     select(lot_use.c.lot_id, lot_use.c.amount_minor, lot.c.expires_on)
     .join(lot, lot.c.id == lot_use.c.lot_id)
-    .where(lot_use.c.transfer_id == bindparam("transfer_id"))
     .order_by(lot.c.expires_on, lot.c.id)
 )
+_USES = _USED.where(lot_use.c.transfer_id == bindparam("transfer_id"))

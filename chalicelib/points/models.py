@@ -6,6 +6,7 @@ The bulk-written tables carry no foreign keys: their writers hold the account ro
 
 from sqlalchemy import Column, Index, Integer, String, UniqueConstraint
 
+from chalicelib.points import terms_models  # noqa: F401 - its tables are this room's too
 from chalicelib.storage.tables import Big, Day, Digest, Id, JsonText, Microseconds, code, id_column, seq_column, table
 
 #: A member account has four counters; a house account has none (a shared counter is a hot spot): it is summed.
@@ -14,7 +15,7 @@ account = table(
     id_column(),
     Column("partner_id", Id, nullable=False),
     Column("program_id", Id, nullable=False),
-    Column("kind", code(20), nullable=False),  # member | issuance | redemption | expiry | adjustment
+    Column("kind", code(20), nullable=False),  # member | issuance | opening | redemption | expiry | adjustment
     Column("owner_id", Id, nullable=False),  # member.id, or account_ids.HOUSE
     Column("debits_pending", Big, nullable=False, default=0),
     Column("debits_posted", Big, nullable=False, default=0),
@@ -46,6 +47,10 @@ accrual_event = table(
     Column("event_date", Day, nullable=False),
     Column("outcome", code(12), nullable=False),  # posted | no_points
     Column("points_minor", Big, nullable=False),
+    # Of the points, what was taken back since: it does not count in a period's sums.
+    Column("reversed_minor", Big, nullable=False, default=0, server_default="0"),
+    # 0: the event of this id. Else its seq: the rollback of its file took it back, and its id is free again.
+    Column("generation", Big, nullable=False, default=0, server_default="0"),
     Column("ruleset_version_id", Id, nullable=False),
     Column(
         "facts", JsonText, nullable=False
@@ -57,9 +62,12 @@ accrual_event = table(
     Column("actor", code(60), nullable=False),  # key_… or system:files
     Column("correlation_id", code(64), nullable=False),
     Column("received_at", Microseconds, nullable=False),
-    UniqueConstraint("partner_id", "event_id"),
+    UniqueConstraint("partner_id", "event_id", "generation"),
     Index(None, "partner_id", "seq"),
-    Index(None, "account_id", "event_date", "event_type", "points_minor"),  # a period's sums read nothing else
+    # A period's sums read nothing else; the name by rule is too long.
+    Index("ix_accrual_event_period", "account_id", "event_date", "event_type", "points_minor", "reversed_minor"),
+    # Whether a back-test has looked at a program's last days is answered by this alone (``workbench.covering``).
+    Index(None, "program_id", "event_date", "ruleset_version_id"),
     Index(None, "source_file_id", "row_no"),
 )
 
@@ -223,29 +231,64 @@ adjustment = table(
     Column("comment", String(500)),
     Column("state", code(12), nullable=False),  # pending | posted | rejected
     Column("transfer_id", Id),
+    Column("effective_date", Day),  # what its expiry is counted from; None: the day on which it is posted
     Column("author", code(60), nullable=False),
+    Column("requested_by", String(60)),  # who asked for it, as a file says
+    Column("approved_by", String(60)),  # who agreed, as a file says
     Column("decided_by", code(60)),
     Column("decision_comment", String(500)),
     Column("source_file_id", Id),
     Column("row_no", Integer),
+    Column("byte_offset", Big),
+    Column("byte_length", Integer),
     Column("correlation_id", code(64), nullable=False),
     Column("created_at", Microseconds, nullable=False),
     Column("decided_at", Microseconds),
     UniqueConstraint("partner_id", "reference"),
     Index(None, "account_id"),
     Index(None, "state", "partner_id"),
+    Index(None, "source_file_id", "row_no"),
 )
 
-#: An accrual taken back: amount = recovered + overdrawn + lost + expired.
+#: Points that a member had before the hub kept them: brought over once, under the number that the old system gave.
+opening_balance = table(
+    "opening_balance",
+    seq_column(),
+    Column("id", Id, nullable=False, unique=True),
+    Column("partner_id", Id, nullable=False),
+    Column("program_id", Id, nullable=False),
+    Column("member_id", Id, nullable=False),
+    Column("account_id", Id, nullable=False),
+    Column("legacy_ref", code(100), nullable=False),
+    Column("amount_minor", Big, nullable=False),  # > 0
+    Column("as_of", Day, nullable=False),
+    Column("lot_expiry", Day),  # as given; None: counted from as_of by the program
+    Column("source_file_id", Id),
+    Column("row_no", Integer),
+    Column("byte_offset", Big),
+    Column("byte_length", Integer),
+    Column("actor", code(60), nullable=False),
+    Column("correlation_id", code(64), nullable=False),
+    Column("recorded_at", Microseconds, nullable=False),
+    UniqueConstraint("account_id", "legacy_ref"),
+    Index(None, "source_file_id", "row_no"),
+)
+
+#: Points of an accrual taken back: amount = recovered + overdrawn + lost + expired. Below zero: given back again,
+#: because what had taken them was itself taken back.
 reversal = table(
     "reversal",
-    id_column(),
+    seq_column(),
+    Column("id", Id, nullable=False, unique=True),
     Column("partner_id", Id, nullable=False),
     Column("program_id", Id, nullable=False),
     Column("account_id", Id, nullable=False),
-    Column("accrual_event_id", Id, nullable=False, unique=True),
+    Column("accrual_event_id", Id, nullable=False),
+    Column("part", Integer, nullable=False),  # 1, 2, 3, … of one event, given under its account's row lock
+    Column("cause", code(12), nullable=False),  # request | correction | rollback | reprocess
+    Column("undoes_id", Id, unique=True),  # the reversal that this one gives back
     Column("transfer_id", Id),  # None: nothing could be taken
-    Column("amount_minor", Big, nullable=False),  # what the event had earned
+    Column("amount_minor", Big, nullable=False),  # of what the event had earned
     Column("recovered_minor", Big, nullable=False),  # taken from lots
     Column("overdrawn_minor", Big, nullable=False),  # owed: later earnings repay it
     Column("lost_minor", Big, nullable=False),  # spent, and given up by the program's policy
@@ -253,8 +296,41 @@ reversal = table(
     Column("policy", code(12), nullable=False),  # refuse | partial | overdraft
     Column("reason", String(500), nullable=False),
     Column("business_date", Day, nullable=False),
+    # A correction is an event of its own: its id, what it says, and where it came from.
+    Column("event_id", code(100)),
+    Column("content_hash", Digest),
+    Column("generation", Big, nullable=False, default=0),  # as an accrual event's
+    Column("facts", JsonText),  # the quantity that is left, and what the original earns with it
+    Column("source_file_id", Id),  # of a correction: its file; of a rollback: the file that was rolled back
+    Column("row_no", Integer),
+    Column("byte_offset", Big),
+    Column("byte_length", Integer),
     Column("actor", code(60), nullable=False),
     Column("correlation_id", code(64), nullable=False),
     Column("reversed_at", Microseconds, nullable=False),
+    UniqueConstraint("accrual_event_id", "part"),
+    UniqueConstraint("partner_id", "event_id", "generation"),
     Index(None, "account_id"),
+    Index(None, "source_file_id", "row_no"),
+)
+
+#: One block of the hash chain over what never changes of the ledger: the rows of one stream between two keys.
+#: Which rows, and the hash of each, is in an object of the archive bucket. Never changed, only added to.
+ledger_checkpoint = table(
+    "ledger_checkpoint",
+    Column("number", Big, primary_key=True, autoincrement=False),  # 1, 2, 3, …
+    Column("stream", code(40), nullable=False),  # see points.sealed
+    Column("late_of", Big),  # rows that were committed after the block of this number, between its keys
+    Column("after_key", Id, nullable=False),  # exclusive
+    Column("until_key", Id, nullable=False),  # inclusive
+    Column("rows", Integer, nullable=False),
+    Column("content_hash", Digest, nullable=False),  # of the object, which names the rows and their hashes
+    Column("previous_hash", Digest, nullable=False),  # chain_hash of the block before it
+    Column("chain_hash", Digest, nullable=False),  # of all of the above
+    Column("key_no", Integer, nullable=False),
+    Column("signature", Digest, nullable=False),  # of the chain_hash
+    Column("made_at", Microseconds, nullable=False),
+    Index(None, "stream", "number"),
+    Index(None, "late_of"),
+    tenant=False,
 )

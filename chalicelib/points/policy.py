@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from chalicelib.partners.manifest import Corrections, Lots
 from chalicelib.partners.programs import Program
+from chalicelib.partners.terms import Corrections, Lots
 
 Reversal: TypeAlias = Literal["refuse", "partial", "overdraft"]
 
@@ -19,10 +19,11 @@ class Policy:
     reversal: Reversal
     second_person_above_minor: int | None
     reason_codes: tuple[str, ...]
+    consent_in_files: bool = False
 
 
 def of(program: Program) -> Policy:
-    """The program's choices. The defaults are those of the manifest (``partners.manifest``)."""
+    """The program's choices. The defaults are those of the manifest (``partners.terms``)."""
     lots = Lots.model_validate(program.lots)
     corrections = Corrections.model_validate(program.corrections or {})
     above = corrections.second_person_above
@@ -33,4 +34,5 @@ def of(program: Program) -> Policy:
         # Rounded down: a finer threshold than the program's unit lets no more through without a second person.
         second_person_above_minor=None if above is None else int(Decimal(above).scaleb(program.scale)),
         reason_codes=tuple(corrections.reason_codes),
+        consent_in_files=corrections.consent_in_files,
     )

@@ -52,7 +52,7 @@ def preview(
     totals = aggregates.read(db, [(question.account_id, event["event_date"])], spans)
     event_id = event["event_id"]
     try:
-        points_minor, facts = deciding.decide(Bench(db, totals), question)
+        points_minor, facts, _ = deciding.decide(Bench(db, totals), question)
     except (InputRefused, DecisionRefused, PointsRefused) as refusal:
         return Preview(deciding.refused(question, refusal), decider)
     proof = Proof.of(facts)

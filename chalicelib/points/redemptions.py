@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, insert, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
@@ -16,11 +16,11 @@ from chalicelib.partners.models import program as program_table
 from chalicelib.partners.programs import Program
 from chalicelib.points import accounts, holds, ledger, lots, policy
 from chalicelib.points.accounts import Locked
-from chalicelib.points.holds import Hold
+from chalicelib.points.holds import Covered, Hold, HoldEnded
 from chalicelib.points.lots import InsufficientPoints, Taken
 from chalicelib.points.models import account, redemption, redemption_line
 from chalicelib.storage import bulk
-from chalicelib.storage.ids import new_id
+from chalicelib.storage.ids import new_ids
 
 #: The name of the only line where none are given.
 WHOLE: Final = "all"
@@ -84,6 +84,10 @@ class HoldExceeded(Unprocessable):
     code = "hold_exceeded"
 
 
+class _Repeated(Broken):
+    """The reference was redeemed before; not a fault unless that redemption cannot be found."""
+
+
 def redeem(
     db: Connection,
     program: Program,
@@ -106,15 +110,17 @@ def redeem(
         holder = accounts.lock(db, of)
     except NotFound:
         raise InsufficientPoints("The member never had any points in this program.") from None
-    earlier = _earlier(db, program.id, reference)
-    if earlier is not None:
-        if (earlier.account_id, lines_as_sold(db, earlier.id)) != (of, list(lines)):
-            raise OtherContent("The reference was redeemed before by another member or for other lines.")
-        return earlier, False
     today = programs.business_date(now, program)
-    taken = lots.take(db, holder, amount_minor, today)
     new = {"within_id": program.id, "reference": reference, "hold_id": None, "order_no": order_no}
-    row = _write(db, holder, new, lines, taken, today, caller, now)
+    # The reference is most likely new, and its unique key says so: only when it is not, or when the redemption cannot
+    # be made, is the first one looked for. The same in ``capture``.
+    try:
+        row = _write(db, holder, new, lines, lots.take(db, holder, amount_minor, today), today, caller, now)
+    except (InsufficientPoints, _Repeated) as refusal:
+        earlier = _earlier(db, program.id, reference, refusal)
+        if (earlier.account_id, lines_as_sold(db, earlier.id)) != (of, list(lines)):
+            raise OtherContent("The reference was redeemed before by another member or for other lines.") from None
+        return earlier, False
     ledger.finish(db, holder, now=now)
     return _made(row, member_id, program), True
 
@@ -136,22 +142,20 @@ def capture(
     OtherContent, holds.HoldEnded, HoldExceeded, InsufficientPoints when lots that the hold covered have expired and
     the program lets them, NotFound.
     """
-    found, holder = holds.locked(db, hold_id)
+    found, holder, covers = holds.locked(db, hold_id)
     asked = _total(lines) if lines else amount_minor
-    earlier = _earlier(db, hold_id, reference)
-    if earlier is not None:
-        if asked not in {None, earlier.amount_minor} or (lines and lines_as_sold(db, earlier.id) != list(lines)):
-            raise OtherContent("The key captured another amount of this hold before.")
-        return earlier, False
-    holds.require_open(found, now)
-    asked = found.open_minor if asked is None else asked
-    ledger.require_amount(asked)
-    if asked > found.open_minor:
-        raise HoldExceeded("The hold covers less than is to be captured.")
     today = programs.business_date(now, program)
-    taken = _of_hold(db, found, asked, None if policy.of(program).keeps_held else today)
     new = {"within_id": hold_id, "reference": reference, "hold_id": hold_id, "order_no": found.order_no}
-    row = _write(db, holder, new, lines or [Line(WHOLE, asked)], taken, today, caller, now)
+    try:
+        holds.require_open(found, now)
+        taken = _of_hold(found, covers, asked, None if policy.of(program).keeps_held else today)
+        amount_minor = sum(each.amount_minor for each in taken)
+        row = _write(db, holder, new, lines or [Line(WHOLE, amount_minor)], taken, today, caller, now)
+    except (Unprocessable, HoldEnded, _Repeated) as refusal:
+        earlier = _earlier(db, hold_id, reference, refusal)
+        if asked not in {None, earlier.amount_minor} or (lines and lines_as_sold(db, earlier.id) != list(lines)):
+            raise OtherContent("The key captured another amount of this hold before.") from None
+        return earlier, False
     holds.spent(db, holder, found, taken, now=now)
     ledger.finish(db, holder, now=now)
     return _made(row, found.member_id, program), True
@@ -206,11 +210,14 @@ def _total(lines: Sequence[Line]) -> int:
     return total
 
 
-def _of_hold(db: Connection, found: Hold, amount_minor: int, last_day: date | None) -> list[Taken]:
-    """What to take of a hold's lots; ``last_day`` leaves out those that expired before it."""
+def _of_hold(found: Hold, covers: Sequence[Covered], asked: int | None, last_day: date | None) -> list[Taken]:
+    """What to take of a hold's lots, None for all; ``last_day`` leaves out those that expired before it."""
+    left = found.open_minor if asked is None else asked
+    ledger.require_amount(left)
+    if left > found.open_minor:
+        raise HoldExceeded("The hold covers less than is to be captured.")
     taken: list[Taken] = []
-    left = amount_minor
-    for each in holds.covered(db, found.id):
+    for each in covers:
         part = min(left, each.open_minor)
         if part and (last_day is None or each.expires_on >= last_day):
             taken.append(Taken(each.lot_id, part))
@@ -232,20 +239,9 @@ def _write(
     caller: Caller,
     now: datetime,
 ) -> dict[str, Any]:
-    """Post the spend and keep why; the redemption's row."""
-    redemption_id = new_id()
+    """Keep why and post the spend; the redemption's row. Raises _Repeated before anything is written."""
+    redemption_id, transfer_id = new_ids(2)
     amount_minor = sum(each.amount_minor for each in taken)
-    transfer_id = ledger.post(
-        db,
-        holder,
-        -amount_minor,
-        kind="redemption",
-        source_id=redemption_id,
-        uses=taken,
-        held=new["hold_id"] is not None,
-        business_date=today,
-        now=now,
-    )
     row = {
         **new,
         "id": redemption_id,
@@ -260,15 +256,28 @@ def _write(
         "redeemed_at": now,
     }
     if bulk.insert_new(db, redemption, [row], key=("within_id", "reference")):
-        raise OtherContent("The reference is being redeemed by another member.")
-    db.execute(
-        _LINE,
+        raise _Repeated("A reference was taken when it was written and free when it was read.")
+    bulk.insert(
+        db,
+        redemption_line,
         [
             {"redemption_id": redemption_id, "line_no": number, "partner_id": holder.partner_id, "line": line,
              "amount_minor": amount, "refunded_minor": 0}
             for number, (line, amount) in enumerate(lines, start=1)
         ],
     )  # fmt: skip
+    ledger.post(
+        db,
+        holder,
+        -amount_minor,
+        kind="redemption",
+        source_id=redemption_id,
+        uses=taken,
+        held=new["hold_id"] is not None,
+        business_date=today,
+        now=now,
+        transfer_id=transfer_id,
+    )
     return row
 
 
@@ -293,7 +302,6 @@ _BY_ID: Final = _REDEMPTIONS.where(redemption.c.id == bindparam("id"))
 _EARLIER: Final = _REDEMPTIONS.where(
     redemption.c.within_id == bindparam("within_id"), redemption.c.reference == bindparam("reference")
 )
-_LINE: Final = insert(redemption_line)
 _LINES: Final = (
     select(*(redemption_line.c[name] for name in SoldLine.__slots__))
     .where(redemption_line.c.redemption_id == bindparam("redemption_id"))
@@ -301,6 +309,9 @@ _LINES: Final = (
 )
 
 
-def _earlier(db: Connection, within_id: bytes, reference: str) -> Redemption | None:
+def _earlier(db: Connection, within_id: bytes, reference: str, refusal: Exception) -> Redemption:
+    """The first redemption of a reference. Raises ``refusal`` when there is none."""
     row = db.execute(_EARLIER, {"within_id": within_id, "reference": reference}).one_or_none()
-    return None if row is None else Redemption(*row)
+    if row is None:
+        raise refusal
+    return Redemption(*row)

@@ -10,20 +10,29 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
-from chalicelib.errors import Conflict, NotFound, OtherContent, UnknownReference, Unprocessable
+from chalicelib.errors import (
+    Broken,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    OtherContent,
+    UnknownReference,
+    Unprocessable,
+)
 from chalicelib.partners import programs
 from chalicelib.partners.programs import NEVER, Program
 from chalicelib.points import accounts, ledger, lots, overdrafts, policy, redemptions
+from chalicelib.points.accounts import Locked
 from chalicelib.points.ledger import NewLot
 from chalicelib.points.lots import Taken, Use
-from chalicelib.points.models import redemption_line, refund, refund_line
+from chalicelib.points.models import redemption, redemption_line, refund, refund_line
 from chalicelib.points.redemptions import SoldLine
 from chalicelib.storage import bulk
-from chalicelib.storage.ids import new_id
+from chalicelib.storage.ids import new_ids
 
 
 class Wanted(NamedTuple):
@@ -59,6 +68,10 @@ class RefundExceedsLine(Unprocessable):
     code = "refund_exceeds_line"
 
 
+class _Repeated(Broken):
+    """The reference was refunded before; not a fault unless that refund cannot be found."""
+
+
 def give_back(
     db: Connection,
     program: Program,
@@ -76,22 +89,26 @@ def give_back(
     account owes is repaid first. Raises OtherContent, LineRefunded, RefundExceedsLine, UnknownReference for a line that
     was never sold, NotFound.
     """
-    sold = redemptions.by_id(db, redemption_id)
-    holder = accounts.lock(db, sold.account_id)
+    holder = _lock(db, redemption_id)
     lines = {each.line: each for each in redemptions.lines_of(db, redemption_id)}
-    earlier = _earlier(db, redemption_id, reference)
-    if earlier is not None:
-        return _again(db, earlier, lines, wanted), False
-    parts = _parts(lines, wanted)
-    amount_minor = sum(parts.values())
     today = programs.business_date(now, program)
+    refund_id, transfer_id = new_ids(2)
+    # The reference is most likely new, and its unique key says so: only when it is not, or when the lines cannot come
+    # back, is the first refund looked for.
+    try:
+        parts = _parts(lines, wanted)
+        amount_minor = sum(parts.values())
+        made = Refund(refund_id, redemption_id, reference, transfer_id, amount_minor, reason, today, now)
+        _keep(db, made, holder.partner_id, {lines[line].line_no: amount for line, amount in parts.items()}, caller)
+    except (InvalidInput, Conflict, _Repeated) as refusal:
+        return _again(db, _earlier(db, redemption_id, reference, refusal), lines, wanted), False
+    uses = lots.used_by(db, redemption_id, _USED)
     returned, opened = _returned(
-        _laid_over(list(lines.values()), lots.used_by(db, sold.transfer_id), parts),
+        _laid_over(list(lines.values()), uses, parts),
         today=today,
         grace_days=policy.of(program).refund_grace_days,
     )
-    refund_id = new_id()
-    transfer_id = ledger.post(
+    ledger.post(
         db,
         holder,
         amount_minor,
@@ -101,10 +118,9 @@ def give_back(
         opens=opened,
         business_date=today,
         now=now,
+        transfer_id=transfer_id,
     )
-    made = Refund(refund_id, redemption_id, reference, transfer_id, amount_minor, reason, today, now)
-    _keep(db, made, holder.partner_id, {lines[line].line_no: amount for line, amount in parts.items()}, caller)
-    overdrafts.repay(db, holder, day=today)
+    overdrafts.repay(db, holder, day=today, now=now)
     ledger.finish(db, holder, now=now)
     return made, True
 
@@ -183,11 +199,19 @@ def _again(db: Connection, earlier: Refund, lines: Mapping[str, SoldLine], wante
 def _keep(db: Connection, made: Refund, partner_id: bytes, parts: Mapping[int, int], caller: Caller) -> None:
     row = {name: getattr(made, name) for name in Refund.__slots__}
     row |= {"partner_id": partner_id, "actor": caller.actor, "correlation_id": caller.correlation_id}
-    bulk.insert(db, refund, [row])
+    if bulk.insert_new(db, refund, [row], key=("redemption_id", "reference")):
+        raise _Repeated("A reference was taken when it was written and free when it was read.")
     given = {"refund_id": made.id, "redemption_id": made.redemption_id, "partner_id": partner_id}
-    db.execute(_LINE, [{**given, "line_no": number, "amount_minor": parts[number]} for number in sorted(parts)])
-    db.execute(
-        _COUNT, [{"of": made.redemption_id, "number": number, "amount": parts[number]} for number in sorted(parts)]
+    bulk.insert(
+        db, refund_line, [{**given, "line_no": number, "amount_minor": parts[number]} for number in sorted(parts)]
+    )
+    bulk.add(
+        db,
+        redemption_line,
+        {number: (amount,) for number, amount in parts.items()},
+        key="line_no",
+        columns=("refunded_minor",),
+        within={"redemption_id": made.redemption_id},
     )
 
 
@@ -200,14 +224,25 @@ _EARLIER: Final = _REFUND.where(
 _KEPT: Final = select(refund_line.c.line_no, refund_line.c.amount_minor).where(
     refund_line.c.refund_id == bindparam("refund_id")
 )
-_LINE: Final = insert(refund_line)
-_COUNT: Final = (
-    update(redemption_line)
-    .where(redemption_line.c.redemption_id == bindparam("of"), redemption_line.c.line_no == bindparam("number"))
-    .values(refunded_minor=redemption_line.c.refunded_minor + bindparam("amount"))
+#: Neither of what these read from a redemption ever changes.
+_HOLDER: Final = accounts.named_by(
+    select(redemption.c.account_id).where(redemption.c.id == bindparam("id")).scalar_subquery()
+)
+_USED: Final = lots.uses_of(
+    select(redemption.c.transfer_id).where(redemption.c.id == bindparam("transfer_id")).scalar_subquery()
 )
 
 
-def _earlier(db: Connection, redemption_id: bytes, reference: str) -> Refund | None:
+def _lock(db: Connection, redemption_id: bytes) -> Locked:
+    try:
+        return accounts.lock(db, redemption_id, _HOLDER)
+    except NotFound:
+        raise NotFound("There is no such redemption.") from None
+
+
+def _earlier(db: Connection, redemption_id: bytes, reference: str, refusal: Exception) -> Refund:
+    """The first refund of a reference. Raises ``refusal`` when there is none."""
     row = db.execute(_EARLIER, {"redemption_id": redemption_id, "reference": reference}).one_or_none()
-    return None if row is None else Refund(*row)
+    if row is None:
+        raise refusal
+    return Refund(*row)

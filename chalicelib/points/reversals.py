@@ -1,15 +1,17 @@
-"""Reversals: an accrual is taken back in full, from its own lot first; what is gone is the program's policy.
+"""Reversals: what an accrual earned is taken back, its own lot first; what is gone is the program's policy.
 
 Points of one account are alike, so what the accrual's own lot does not have any more is taken from the member's other
 free points. Only when those do not suffice the points count as spent: then the reversal is refused, takes what there
 is, or leaves the account overdrawn. What expired of the accrual's lot was never the member's, and is not asked for.
+
+An accrual may be taken back in parts, by corrections, and a part may be given back when the correction was wrong.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit
@@ -17,22 +19,26 @@ from chalicelib.access.caller import Caller
 from chalicelib.errors import Broken, Unprocessable
 from chalicelib.partners import programs
 from chalicelib.partners.programs import NEVER, Program
-from chalicelib.points import accounts, ledger, lots, policy
+from chalicelib.partners.provenance import BY_API, RowSource
+from chalicelib.points import accounts, ledger, lots, overdrafts, policy
 from chalicelib.points.accounts import Locked
+from chalicelib.points.events import CURRENT
 from chalicelib.points.history import Event
 from chalicelib.points.ledger import NewLot
 from chalicelib.points.lots import Taken
-from chalicelib.points.models import lot, lot_use, reversal, transfer
+from chalicelib.points.models import accrual_event, lot, lot_use, reversal, transfer
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_id, public_id
+
+Cause: TypeAlias = Literal["request", "correction", "rollback", "reprocess"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """An accrual taken back: ``amount_minor`` is what it had earned, and the four others say what became of that.
+    """Points of an accrual taken back: ``amount_minor`` of what it had earned, and what became of them.
 
     ``recovered_minor`` was taken from lots, ``overdrawn_minor`` is owed, ``lost_minor`` was spent and is given up,
-    ``expired_minor`` had expired. ``transfer_id`` None: nothing was taken.
+    ``expired_minor`` had expired; below zero all of them: given back. ``transfer_id`` None: nothing was taken.
     """
 
     id: bytes
@@ -40,6 +46,9 @@ class Reversal:
     program_id: bytes
     account_id: bytes
     accrual_event_id: bytes
+    part: int
+    cause: Cause
+    undoes_id: bytes | None
     transfer_id: bytes | None
     amount_minor: int
     recovered_minor: int
@@ -58,31 +67,79 @@ class PointsSpent(Unprocessable):
     code = "points_spent"
 
 
-class _Own(NamedTuple):
-    """The lot that the accrual earned, and how much of it has expired."""
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why points are taken back, and by whom. ``said`` is what a correction is: the columns of its own."""
 
-    id: bytes
+    cause: Cause
+    reason: str
+    caller: Caller
+    source: RowSource = BY_API
+    said: dict[str, Any] = field(default_factory=dict)
+
+
+class Own(NamedTuple):
+    """The lot that an accrual earned: what is free in it, and how much of it has expired.
+
+    ``reversed_minor`` of the accrual's points were taken back in ``parts`` parts, ``counted_minor`` of them as expired.
+    """
+
+    lot_id: bytes
     free_minor: int
     expired_minor: int
+    reversed_minor: int
+    parts: int
+    counted_minor: int
+
+    def expired_of(self, points_minor: int, amount_minor: int) -> int:
+        """How much of an amount to be taken back had expired: as little as what is left of the points allows."""
+        left = points_minor - self.reversed_minor
+        return max(0, amount_minor - left + self.expired_minor - self.counted_minor)
 
 
 def reverse(
     db: Connection, program: Program, event: Event, *, reason: str, caller: Caller, now: datetime
 ) -> tuple[Reversal, bool]:
-    """Take back what an event earned, and say what became of it; whether that was done now.
+    """Take back what is left of what an event earned, and say what became of it; whether that was done now.
 
-    An event is taken back once; asking again returns the first reversal. Raises PointsSpent by the program's policy,
-    Unprocessable when the event earned nothing.
+    Where nothing is left, the latest reversal is returned. Raises PointsSpent by the program's policy, Unprocessable
+    when the event earned nothing.
     """
     if not event.points_minor:
         raise Unprocessable("The event earned nothing: there is nothing to take back.", code="nothing_to_reverse")
     holder = accounts.lock(db, event.account_id)
-    earlier = of_event(db, event.id)
-    if earlier is not None:
+    own = own_lot(db, event.id)
+    if own.reversed_minor == event.points_minor:
+        earlier = of_event(db, event.id)
+        if earlier is None:
+            raise Broken("An event was taken back by no reversal.")
         return earlier, False
+    why = Why("request", reason, caller)
+    made = take(db, program, holder, event, event.points_minor - own.reversed_minor, why, own=own, now=now)
+    ledger.finish(db, holder, now=now)
+    note(db, made, "accrual.reversed", caller)
+    return made, True
+
+
+def take(
+    db: Connection,
+    program: Program,
+    holder: Locked,
+    event: Event,
+    amount_minor: int,
+    why: Why,
+    *,
+    own: Own | None = None,
+    now: datetime,
+) -> Reversal:
+    """Take back a part of what an event earned from its locked account, which the caller finishes.
+
+    ``amount_minor`` is at most what is left of its points. Raises PointsSpent by the program's policy.
+    """
+    own = own or own_lot(db, event.id)
     today = programs.business_date(now, program)
-    own = _own(db, event)
-    due = event.points_minor - own.expired_minor
+    expired = own.expired_of(event.points_minor, amount_minor)
+    due = amount_minor - expired
     taken = _take(db, holder, own, due, today)
     recovered = sum(each.amount_minor for each in taken)
     missing = due - recovered
@@ -104,82 +161,211 @@ def reverse(
             business_date=today,
             now=now,
         )
-        ledger.finish(db, holder, now=now)
     made = Reversal(
-        reversal_id,
-        holder.partner_id,
-        holder.program_id,
-        holder.id,
-        event.id,
-        transfer_id,
-        event.points_minor,
-        recovered,
-        owed,
-        missing - owed,
-        own.expired_minor,
-        chosen,
-        reason,
-        today,
-        now,
+        id=reversal_id,
+        partner_id=holder.partner_id,
+        program_id=holder.program_id,
+        account_id=holder.id,
+        accrual_event_id=event.id,
+        part=own.parts + 1,
+        cause=why.cause,
+        undoes_id=None,
+        transfer_id=transfer_id,
+        amount_minor=amount_minor,
+        recovered_minor=recovered,
+        overdrawn_minor=owed,
+        lost_minor=missing - owed,
+        expired_minor=expired,
+        policy=chosen,
+        reason=why.reason,
+        business_date=today,
+        reversed_at=now,
     )
-    _keep(db, made, caller)
-    return made, True
+    _keep(db, made, why)
+    return made
+
+
+def give_back(
+    db: Connection, program: Program, holder: Locked, wrong: Reversal, why: Why, *, now: datetime
+) -> Reversal:
+    """Give back what a reversal took from a locked account, which the caller finishes: to the lots it was taken from.
+
+    What was owed and is repaid meanwhile comes as a lot that lives as long as the accrual's own.
+    """
+    today = programs.business_date(now, program)
+    own = own_lot(db, wrong.accrual_event_id)
+    uses = [] if wrong.transfer_id is None else lots.used_by(db, wrong.transfer_id)
+    owed = 0 if not wrong.overdrawn_minor else _still_owed(db, wrong.transfer_id)
+    repaid = wrong.overdrawn_minor - owed
+    given = [Taken(use.lot_id, -use.amount_minor) for use in uses if use.lot_id != wrong.transfer_id]
+    if owed and wrong.transfer_id is not None:
+        given.append(Taken(wrong.transfer_id, -owed))
+    reversal_id = new_id()
+    transfer_id = None
+    amount = wrong.recovered_minor + wrong.overdrawn_minor
+    if amount:
+        holder.overdrawn_minor -= owed
+        transfer_id = ledger.post(
+            db,
+            holder,
+            amount,
+            kind="reversal",
+            source_id=reversal_id,
+            uses=given,
+            opens=NewLot(repaid, _last_day(db, own.lot_id)) if repaid else None,
+            business_date=today,
+            now=now,
+        )
+        overdrafts.repay(db, holder, day=today, now=now)
+    made = Reversal(
+        id=reversal_id,
+        partner_id=wrong.partner_id,
+        program_id=wrong.program_id,
+        account_id=wrong.account_id,
+        accrual_event_id=wrong.accrual_event_id,
+        part=own.parts + 1,
+        cause=why.cause,
+        undoes_id=wrong.id,
+        transfer_id=transfer_id,
+        amount_minor=-wrong.amount_minor,
+        recovered_minor=-wrong.recovered_minor,
+        overdrawn_minor=-wrong.overdrawn_minor,
+        lost_minor=-wrong.lost_minor,
+        expired_minor=-wrong.expired_minor,
+        policy=wrong.policy,
+        reason=why.reason,
+        business_date=today,
+        reversed_at=now,
+    )
+    _keep(db, made, why)
+    return made
 
 
 def of_event(db: Connection, event_id: bytes) -> Reversal | None:
-    """The reversal of an accrual event, if there is one."""
-    row = db.execute(_OF_EVENT, {"event_id": event_id}).one_or_none()
+    """The latest reversal of an accrual event that was not given back, if there is one."""
+    row = db.execute(_OF_EVENT, {"event_id": event_id}).first()
     return None if row is None else Reversal(*row)
 
 
-def _take(db: Connection, holder: Locked, own: _Own, due: int, today: date) -> list[Taken]:
-    """What to take: the accrual's own lot first, also after its last day, then what expires first."""
-    first = min(due, own.free_minor)
-    others = [each for each in lots.free(db, holder.id, today, needed_minor=due + own.free_minor) if each.id != own.id]
-    # What an earlier reversal left owed is to be repaid from these.
-    available = max(0, sum(each.free_minor for each in others) - holder.overdrawn_minor)
-    taken = lots.first(others, min(due - first, available))
-    return [Taken(own.id, first), *taken] if first else taken
+def of_corrections(db: Connection, ids: list[bytes]) -> list[Reversal]:
+    """The reversals of these ids that hold their event id, the latest first."""
+    return [Reversal(*row) for row in db.execute(_BY_IDS, {"ids": ids})]
 
 
-def _own(db: Connection, event: Event) -> _Own:
-    row = db.execute(_OWN, {"event_id": event.id}).one_or_none()
-    if row is None:
-        raise Broken("An event that earned points has no lot.")
-    return _Own(row[0], row[1], int(row[2]))
+def own_lot(db: Connection, event_id: bytes) -> Own:
+    """The lot of one event whose account is locked; nothing is in it where the event earned nothing."""
+    return own_lots(db, [event_id])[event_id]
 
 
-def _keep(db: Connection, made: Reversal, caller: Caller) -> None:
-    row = {name: getattr(made, name) for name in Reversal.__slots__}
-    bulk.insert(db, reversal, [row | {"actor": caller.actor, "correlation_id": caller.correlation_id}])
+def own_lots(db: Connection, event_ids: list[bytes]) -> dict[bytes, Own]:
+    """The lots of events whose accounts are locked, by event; up to ``bulk.CHUNK`` of them."""
+    return {row[0]: Own(row[1], *(int(value) for value in row[2:])) for row in db.execute(_OWN, {"ids": event_ids})}
+
+
+def row_of(made: Reversal, why: Why) -> dict[str, Any]:
+    """The row of a reversal, its correction's own columns included."""
+    file_id, row_no, byte_offset, byte_length = why.source
+    row: dict[str, Any] = {name: getattr(made, name) for name in Reversal.__slots__}
+    row |= {"event_id": None, "content_hash": None, "generation": CURRENT, "facts": None}
+    row |= {"source_file_id": file_id, "row_no": row_no, "byte_offset": byte_offset, "byte_length": byte_length}
+    return row | {"actor": why.caller.actor, "correlation_id": why.caller.correlation_id} | why.said
+
+
+def note(db: Connection, made: Reversal, action: str, caller: Caller) -> None:
+    """Leave a reversal in the audit trail."""
+    names = ("amount_minor", "recovered_minor", "overdrawn_minor", "lost_minor", "expired_minor")
     audit.record(
         db,
         caller=caller,
-        action="accrual.reversed",
+        action=action,
         subject=public_id("acr", made.accrual_event_id),
         partner_id=made.partner_id,
-        after={
-            name: getattr(made, name)
-            for name in ("amount_minor", "recovered_minor", "overdrawn_minor", "lost_minor", "expired_minor")
-        },
+        after={name: getattr(made, name) for name in names},
         reason=made.reason,
         now=made.reversed_at,
     )
 
 
-_OF_EVENT: Final = select(*(reversal.c[name] for name in Reversal.__slots__)).where(
-    reversal.c.accrual_event_id == bindparam("event_id")
+def _take(db: Connection, holder: Locked, own: Own, due: int, today: date) -> list[Taken]:
+    """What to take: the accrual's own lot first, also after its last day, then what expires first."""
+    first = min(due, own.free_minor)
+    taken = [Taken(own.lot_id, first)] if first else []
+    if first == due:
+        return taken
+    free = lots.free(db, holder.id, today, needed_minor=due + own.free_minor)
+    others = [each for each in free if each.id != own.lot_id]
+    # What an earlier reversal left owed is to be repaid from these.
+    available = max(0, sum(each.free_minor for each in others) - holder.overdrawn_minor)
+    return [*taken, *lots.first(others, min(due - first, available))]
+
+
+def _keep(db: Connection, made: Reversal, why: Why) -> None:
+    bulk.insert(db, reversal, [row_of(made, why)])
+    db.execute(_COUNT, {"of": made.accrual_event_id, "amount": made.amount_minor})
+
+
+def _still_owed(db: Connection, overdraft_id: bytes | None) -> int:
+    return -int(db.execute(select(lot.c.remaining_minor).where(lot.c.id == overdraft_id)).scalar_one())
+
+
+def _last_day(db: Connection, lot_id: bytes) -> date:
+    day: date = db.execute(select(lot.c.expires_on).where(lot.c.id == lot_id)).scalar_one()
+    return day
+
+
+_REVERSAL: Final = select(*(reversal.c[name] for name in Reversal.__slots__))
+_undoing = reversal.alias("undoing")
+_OF_EVENT: Final = (
+    _REVERSAL.outerjoin_from(reversal, _undoing, _undoing.c.undoes_id == reversal.c.id)
+    .where(
+        reversal.c.accrual_event_id == bindparam("event_id"),
+        reversal.c.undoes_id.is_(None),
+        _undoing.c.id.is_(None),
+    )
+    .order_by(reversal.c.part.desc())
+    .limit(1)
 )
+_BY_IDS: Final = _REVERSAL.where(
+    reversal.c.id.in_(bindparam("ids", expanding=True)), reversal.c.generation == CURRENT
+).order_by(reversal.c.seq.desc())
 _expiry = transfer.alias("expiry")
 _EXPIRED: Final = (
     select(func.coalesce(func.sum(lot_use.c.amount_minor), 0))
     .join(_expiry, _expiry.c.id == lot_use.c.transfer_id)
-    .where(lot_use.c.lot_id == lot.c.id, _expiry.c.kind == "expiry")
+    .where(lot_use.c.lot_id == lot.c.id, _expiry.c.kind.in_(ledger.LAPSED))
     .correlate(lot)
     .scalar_subquery()
 )
+_PARTS: Final = (
+    select(func.count())
+    .where(reversal.c.accrual_event_id == accrual_event.c.id)
+    .correlate(accrual_event)
+    .scalar_subquery()
+)
+_COUNTED: Final = (
+    select(func.coalesce(func.sum(reversal.c.expired_minor), 0))
+    .where(reversal.c.accrual_event_id == accrual_event.c.id)
+    .correlate(accrual_event)
+    .scalar_subquery()
+)
 _OWN: Final = (
-    select(lot.c.id, lot.c.remaining_minor - lot.c.held_minor, _EXPIRED)
-    .join(transfer, transfer.c.id == lot.c.id)
-    .where(transfer.c.source_id == bindparam("event_id"), transfer.c.kind == "accrual")
+    select(
+        accrual_event.c.id,
+        lot.c.id,
+        func.coalesce(lot.c.remaining_minor - lot.c.held_minor, 0),
+        _EXPIRED,
+        accrual_event.c.reversed_minor,
+        _PARTS,
+        _COUNTED,
+    )
+    .select_from(accrual_event)
+    # An event that earned nothing has none, and may be corrected all the same.
+    .outerjoin(transfer, (transfer.c.source_id == accrual_event.c.id) & (transfer.c.kind == "accrual"))
+    .outerjoin(lot, lot.c.id == transfer.c.id)
+    .where(accrual_event.c.id.in_(bindparam("ids", expanding=True)))
+)
+_COUNT: Final = (
+    update(accrual_event)
+    .where(accrual_event.c.id == bindparam("of"))
+    .values(reversed_minor=accrual_event.c.reversed_minor + bindparam("amount"))
 )

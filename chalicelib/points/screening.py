@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners import identifiers, programs
+from chalicelib.partners import erasing, identifiers, programs
 from chalicelib.partners.account_ids import MEMBER, account_id
 from chalicelib.partners.members import MemberRef
 from chalicelib.partners.programs import Program
@@ -71,8 +71,8 @@ def malformed(event: NewAccrual) -> Recorded | None:
 def _unusable(event_id: str, quantity: Decimal) -> Recorded | None:
     """The refusal of a quantity that no event may have."""
     if quantity < 0:
-        message = "A negative quantity corrects an earlier event, which the hub does not support yet."
-        return rejected(event_id, "negative_quantity_not_supported", "quantity", message)
+        message = "A quantity below zero corrects the event that the reference names: no rule decides it."
+        return rejected(event_id, "negative_quantity", "quantity", message)
     if quantity > QUANTITY_MAX:
         return rejected(event_id, "quantity_out_of_range", "quantity", f"The quantity exceeds {QUANTITY_MAX:,}.")
     return None
@@ -96,6 +96,8 @@ def screen(
     codes = {by_code[each.program_code].ruleset_code for each in wanted if each.program_code in by_code}
     timelines = rulesets.timelines(db, sorted(codes) if enrolled and instead is None else [], known_at=now)
     latest = {code: programs.business_date(now, program) + AHEAD_MAX for code, program in by_code.items()}
+    unknown = {event["employee_id"] for event in events.values()} - {number for number, _ in known}
+    erased = erasing.erased_numbers(db, partner_id, unknown) if unknown else {}
     account_ids: dict[tuple[bytes, bytes], bytes] = {}
     questions: list[Question] = []
     refused: dict[int, Recorded] = {}
@@ -109,6 +111,10 @@ def screen(
             refused[index] = _no_day(event, program)
             continue
         member = known.get((event["employee_id"], day))
+        if member is None and event["employee_id"] in erased:
+            message = erasing.ERASED_MESSAGE
+            refused[index] = rejected(event["event_id"], erasing.ERASED, "employee_id", message)
+            continue
         if member is None:
             message = "The partner has no employee of this number: send the roster, then this event again."
             refused[index] = rejected(event["event_id"], "unknown_member", "employee_id", message, fixable=True)

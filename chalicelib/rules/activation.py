@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Row
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Conflict, InvalidInput, NotFound
-from chalicelib.rules import approvals, deciders, gates, rivals
+from chalicelib.rules import approvals, code_table_content, deciders, gates, rivals
 from chalicelib.rules.approvals import Approval
 from chalicelib.rules.backtested import Evidence
 from chalicelib.rules.gates import Examined
@@ -62,10 +62,13 @@ def activate(
     ruleset decides the same; NotPermitted when approval is required and missing (``approval_required``) or void
     (``approval_void``); what ``backtested`` raises.
     """
-    owner = require_locked(db, ruleset_code)
     chosen = version(db, version_id)
     if chosen.ruleset_code != ruleset_code:
         raise NotFound(f"Ruleset {ruleset_code!r} has no such version.")
+    # Before the ruleset, as whoever applies files does. Who changes an entry waits for this, and asks afterwards if the
+    # table decides money; who did so first is waited for here, and what the table says now must be what was approved.
+    code_table_content.hold(db, gates.code_tables_of(chosen))
+    owner = require_locked(db, ruleset_code)
     known = _activations(db, owner.id)
     if _decides_from(known, chosen.version_id, effective_from):
         return False

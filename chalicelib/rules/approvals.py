@@ -133,6 +133,7 @@ def approve(
             "backtest": row["backtest_id"],
             "effective_from": day,
             "key": public_id("key", key_id),
+            "hands_on_both": approvers.hands_on_both(db, version, key_id),
         },
         reason=note,
         now=now,

@@ -49,3 +49,15 @@ def require_hands_apart(db: Connection, version: LiveVersion, actor: str, key_id
                 f"The approver has had a key of the author of {name} in hand: a third person must approve it.",
                 code="key_given_to_author",
             )
+
+
+def hands_on_both(db: Connection, version: LiveVersion, key_id: bytes) -> list[str]:
+    """Who has had in hand both the key that approves and a key that could have written the version.
+
+    That one person did both in two names is thereby possible, and no more than that: where one administrator makes all
+    keys it is so of every approval. So it refuses nothing, and is kept for who audits.
+    """
+    if not version.created_by.startswith(_USER):
+        return []
+    author = raw_id("usr", version.created_by)
+    return sorted(keys.holders(db, key_id) & keys.held_for(db, author, at=version.created_at))

@@ -73,6 +73,14 @@ def locked(db: Connection, code: str) -> Row[Any] | None:
     return db.execute(select(code_table).where(code_table.c.code == code).with_for_update()).first()
 
 
+def hold(db: Connection, codes: Iterable[str]) -> None:
+    """Lock the rows of these tables, in order: what they say stays as it is for the rest of the transaction."""
+    wanted = sorted(set(codes))
+    if wanted:
+        locking = select(code_table.c.code).where(code_table.c.code.in_(wanted)).order_by(code_table.c.code)
+        db.execute(locking.with_for_update()).all()
+
+
 class Content:
     """The current entries of a locked table. Nothing is written before ``write``."""
 
@@ -88,6 +96,11 @@ class Content:
         self._stored = {of_row(row): row.id for row in rows}
         self._by_code: dict[str, tuple[Entry, ...]] = {}
         self.replace_all(self._stored)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All entries, sorted."""
+        return sorted((entry for of_code in self._by_code.values() for entry in of_code), key=in_order)
 
     def of(self, code: str) -> tuple[Entry, ...]:
         """The entries of one code, by their first day."""

@@ -39,7 +39,7 @@ KIND = "code_table"
 #: What the hash of a table's content is before its first entries are written, in the same transaction.
 _NO_CONTENT = bytes(32)
 _FIELDS = ("code", "value", "description", "effective_from", "effective_to")
-_KEYS = ("$schema", "id", "kind", "partner", "owner", "why", "value", "entries")
+_KEYS = ("$schema", "id", "kind", "partner", "owner", "why", "value", "entries", "entries_begin")
 
 
 class Unmapped(NamedTuple):
@@ -58,11 +58,15 @@ class Unmapped(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """A code table document that is right: its entries, sorted, and what it declares their values to be."""
+    """A code table document that is right: its entries, sorted, and what it declares their values to be.
+
+    ``begins``: they are what the table begins with; from then on those who write single entries and files own them.
+    """
 
     envelope: Envelope
     entries: list[Entry]
     values: Values
+    begins: bool
 
 
 class DatedTables:
@@ -103,8 +107,11 @@ def check(document: Mapping[str, Any]) -> Checked:
         read = (_entry(written, at("/entries", number), values, report) for number, written in enumerate(listed))
         entries = sorted(filter(None, read), key=in_order)
         _examine_overlaps(entries, report)
+    begins = document.get("entries_begin", False)
+    if not isinstance(begins, bool):
+        report.add("/entries_begin", "bad_flag", "it is true or false", expected="true or false", found=shown(begins))
     report.refuse_if_any()
-    return Checked(opened, entries, values)
+    return Checked(opened, entries, values, begins is True)
 
 
 def apply(
@@ -112,10 +119,11 @@ def apply(
 ) -> bool:
     """Make the document the whole content of its table; whether anything changed.
 
+    Where its entries are what the table begins with, one that exists keeps the entries it has.
     The new content holds from now on for every day it names; events that are decided already stay as they are. Raises
     RuleRefused when the document is wrong, Conflict when the table is another owner's.
     """
-    opened, entries, values = check(document)
+    opened, entries, values, begins = check(document)
     opened.require_owner(partner_id)
     table = locked(db, opened.code)
     if table is None:
@@ -135,10 +143,12 @@ def apply(
         raise Broken(f"Code table {opened.code!r} vanished while it was locked.")
     if table.partner_id != partner_id:
         raise Conflict(f"Code table {opened.code!r} belongs to another owner.", code="other_owner")
+    content = Content(db, table)
+    if begins and table.content_hash != _NO_CONTENT:
+        entries = content.entries
     said = content_hash(opened.code, opened.owner, entries, values)
     if table.content_hash == said:
         return False
-    content = Content(db, table)
     content.replace_all(entries)
     content.values = values
     counts = content.write(db, owner=opened.owner, now=now)

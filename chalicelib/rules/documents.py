@@ -12,6 +12,12 @@ from chalicelib.rules.versions import LiveVersion
 
 KINDS = ("accrual", "eligibility", "enrolment", "layout", "mapping", "routing", "validation")
 _POINTS_SCALE_MAX = 6
+#: What an eligibility rule may answer, and of which type it is.
+_ELIGIBILITY_OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "eligible": ("boolean",),
+    "reason": ("enum", "string"),
+    "quantity_max": ("integer",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,9 @@ def _read(document: Mapping[str, Any]) -> tuple[Envelope, Compiled]:
         facts.examine(rule.inputs, facts.ACCRUAL, report)
         facts.examine_aggregates(rule.aggregates, rule.inputs, report)
         _examine_points(rule, report)
+    elif opened.kind == "eligibility":
+        facts.examine(rule.inputs, facts.ELIGIBILITY, report)
+        _examine_eligibility(rule, report)
     elif opened.kind == "enrolment":
         facts.examine(rule.inputs, facts.MEMBER, report)
     elif opened.kind == "mapping":
@@ -86,6 +95,21 @@ def _examine_points(rule: Compiled, report: Report) -> None:
         report.add(
             "/outputs/points", "bad_points", "points are never null or personal", expected="a number", found="nullable"
         )
+
+
+def _examine_eligibility(rule: Compiled, report: Report) -> None:
+    """An eligibility rule says yes or no and, if it wants, why and how many pieces at most."""
+    for name in rule.aggregates:
+        report.unknown(at("/aggregates", name), "sum", name, ())
+    for name, output in rule.outputs.items():
+        types = _ELIGIBILITY_OUTPUTS.get(name)
+        if types is None:
+            report.unknown(at("/outputs", name), "output", name, tuple(_ELIGIBILITY_OUTPUTS))
+        elif output.type not in types or output.personal:
+            expected = f"{' or '.join(types)}, not personal"
+            report.add(
+                at("/outputs", name), "bad_output", f"`{name}` is {types[0]}", expected=expected, found=output.type
+            )
 
 
 def _examine_mapping(document: Mapping[str, Any], rule: Compiled, report: Report) -> None:

@@ -70,6 +70,23 @@ ACCRUAL: Mapping[str, Fact] = {
     **MEMBER,
 }
 
+#: Of one line of a cart and who would buy it; ``as_of`` is the program's date.
+ELIGIBILITY: Mapping[str, Fact] = {
+    "program_code": Fact("string", "The program that would pay."),
+    "tier": Fact("string", "The member's tier in the program.", nullable=True),
+    "enrolled_since": Fact("date", "First day of the member's present period in the program."),
+    "sku": Fact("string", "The article.", nullable=True),
+    "category": Fact("string", "The article's category.", nullable=True),
+    "garment_group": Fact("string", "The garment group, by the catalogue or as the cart says.", nullable=True),
+    "quantity": Fact("integer", "How many pieces the line is of."),
+    "price": Fact("decimal", "Price of one piece in money.", nullable=True, scale=6),
+    "currency": Fact("string", "ISO 4217 code of `price`.", nullable=True),
+    "available": Fact("decimal", "What the member may spend in the program now, less the lines before.", scale=6),
+    "used": Fact("integer", "Pieces of the group bought or held in its period, with those of the lines before."),
+    "quantity_limit": Fact("integer", "Pieces of the group that may be bought in its period.", nullable=True),
+    **MEMBER,
+}
+
 #: Of a member's balance in one program, as it leaves for another system; ``as_of`` is the day it leaves.
 BALANCE: Mapping[str, Fact] = {
     "partner_code": Fact("string", "The partner's code."),

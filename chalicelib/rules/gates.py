@@ -126,6 +126,15 @@ def examine(db: Connection, version: LiveVersion) -> Examined:
     return Examined(version, faults, runs, coverage, held.lint(), _hash(version, runs))
 
 
+def code_tables_of(version: LiveVersion) -> frozenset[str]:
+    """The code tables that a version looks up in; none when it does not compile any more."""
+    try:
+        return documents.compiled(version).code_tables
+    except RuleRefused:
+        # It will not decide: examining it says why.
+        return frozenset()
+
+
 def _faults(db: Connection, version: LiveVersion) -> tuple[RuleFault, ...]:
     """What would be refused if the version were saved now."""
     try:

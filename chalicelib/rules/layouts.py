@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.language import Compiled, RuleRefused, compile_fields
 from chalicelib.language.faults import Report, at, shown
-from chalicelib.rules.entities import ENTITIES, EntityField
+from chalicelib.rules.entities import ENTITIES, PLACES, Entity, EntityField
 from chalicelib.web.shapes import Written
 from chalicelib.web.wording import sentence
 
@@ -23,6 +23,8 @@ Encoding = Literal["utf-8", "utf-16", "cp1252", "iso-8859-1", "iso-8859-15", "as
 
 #: The field that says whom a row is about.
 _WHOSE = "employee_id"
+#: The field that numbers the lines of a document.
+_LINE = "line_no"
 _ENVELOPE = frozenset({"$schema", "id", "kind", "owner", "why", "partner", "effective"})
 
 
@@ -91,7 +93,7 @@ class LayoutDocument(_Part):
     name: Annotated[
         str, Written("[a-z0-9][a-z0-9_-]{0,63}", "A name has up to 64 small letters, digits, hyphens and underscores.")
     ]
-    entity: Literal["roster", "accrual", "code_table"]
+    entity: Entity
     rank: Annotated[int, Field(ge=0, le=1000)]
     mode: Literal["delta", "snapshot"] = "delta"
     terminate_share_max: Annotated[Decimal | None, Field(strict=False, ge=0, le=1)] = None
@@ -110,6 +112,7 @@ class Layout:
     """A layout ready to read files. ``partner`` None: shared. ``headers`` maps short column names to the sender's.
 
     ``identity`` computes ``employee_id`` alone, for rows that are refused as a whole; None where rows are of nobody.
+    ``places`` compute to which line of which document a row belongs, and failing that, to which document.
     """
 
     code: str
@@ -117,6 +120,7 @@ class Layout:
     spec: LayoutDocument
     compiled: Compiled
     identity: Compiled | None
+    places: tuple[Compiled, ...] = ()
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -148,7 +152,23 @@ def parse(document: Mapping[str, Any]) -> Layout:
     if _WHOSE in spec.fields:
         whose = _output(ENTITIES[spec.entity][_WHOSE], spec.fields[_WHOSE])
         identity = compile_fields(columns, {_WHOSE: whose}, let=spec.let, tables=spec.tables)
-    return Layout(code=code, partner=partner, spec=spec, compiled=compiled, identity=identity)
+    places = tuple(
+        compile_fields(
+            columns,
+            {name: _output(ENTITIES[spec.entity][name], spec.fields[name]) for name in names},
+            let=spec.let,
+            tables=spec.tables,
+        )
+        for names in _places(spec.entity)
+    )
+    return Layout(code=code, partner=partner, spec=spec, compiled=compiled, identity=identity, places=places)
+
+
+def _places(entity: Entity) -> list[list[str]]:
+    """The fields that say where a row belongs, the line's number included, and the same without it."""
+    names = PLACES.get(entity, ())
+    without = [name for name in names if name != _LINE]
+    return [list(each) for each in dict.fromkeys((tuple(names), tuple(without))) if each]
 
 
 def _spec(document: Mapping[str, Any]) -> LayoutDocument:

@@ -153,3 +153,20 @@ code_table_change = table(
     Column("effect", code(8), nullable=False),  # set | ended
     Column("recorded_at", Microseconds, nullable=False),
 )
+
+#: A code that records of one batch looked up in vain and were decided without. Never changed, only added to.
+code_table_miss = table(
+    "code_table_miss",
+    id_column(),
+    Column("partner_id", Id, nullable=False),
+    Column("table_code", code(100), nullable=False),
+    Column("entry_code", code(100), nullable=False),
+    Column("asked_on", Day, nullable=False),  # the day of which the look-up asked
+    Column("treated", code(8), nullable=False),  # default | null
+    Column("records", Integer, nullable=False),
+    Column("file_id", Id),  # None: by the API
+    Column("row_no", Integer),  # the first of the file's rows
+    Column("accrual_id", Id),  # the first of the accruals; None: no accrual asked
+    Column("recorded_at", Microseconds, nullable=False),
+    Index(None, "table_code", "entry_code", "asked_on"),
+)

@@ -75,7 +75,8 @@ def of_history(history: History) -> RulesetSnapshot:
 def told(before: TableSnapshot | None, after: Checked) -> list[str]:
     """What becomes of a table, a sentence each: what its values may be, entries that come, go, and change."""
     known = {} if before is None else {(each.code, each.effective_from): each for each in before.entries}
-    wanted = {(each.code, each.effective_from): each for each in after.entries}
+    kept = after.begins and before is not None
+    wanted = known if kept else {(each.code, each.effective_from): each for each in after.entries}
     sentences = []
     declared = None if before is None else before.value_declaration
     if declared != after.values.stored:

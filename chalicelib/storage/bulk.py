@@ -8,7 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Insert, Table, Update, bindparam, select, tuple_, update
+from sqlalchemy import (
+    Insert,
+    PrimaryKeyConstraint,
+    Select,
+    Table,
+    UniqueConstraint,
+    Update,
+    bindparam,
+    case,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -16,7 +28,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import ColumnElement
 
-from chalicelib.storage import load_data
+from chalicelib.storage import load_data, prepared
 from chalicelib.storage.engine import is_mysql
 
 Row = Mapping[str, Any]
@@ -27,6 +39,8 @@ V = TypeVar("V")
 CHUNK = 500
 #: Fewer rows than this are not worth a LOAD DATA round trip and its staging table.
 _LOAD_ROWS_MIN = 200
+#: Rows that one statement of ``add`` changes: as many as make it no slower to compile than the rows are to write.
+_ADD_ROWS = 40
 
 
 def in_chunks(values: Sequence[V], size: int = CHUNK) -> Iterator[Sequence[V]]:
@@ -44,7 +58,7 @@ def insert(db: Connection, table: Table, rows: Sequence[Row]) -> None:
         if loaded.skipped:
             raise IntegrityError(f"LOAD DATA into {table.name}: {loaded.skipped} duplicate rows", None, ValueError())
         return
-    db.execute(_insert_statement(table), rows)
+    _write(db, _insert_statement(table), rows)
 
 
 def insert_new(db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[str], own: str = "id") -> list[int]:
@@ -72,7 +86,7 @@ def upsert(db: Connection, table: Table, rows: Sequence[Row], *, key: Sequence[s
     if _loads(db, rows):
         load_data.upsert(db, table, rows, key=key, update=update)
     else:
-        db.execute(_upsert_statement(table, tuple(key), tuple(update), mysql=is_mysql(db)), rows)
+        _write(db, _upsert_statement(table, tuple(key), tuple(update), mysql=is_mysql(db)), rows)
 
 
 def update_by_key(
@@ -84,10 +98,32 @@ def update_by_key(
     if _loads(db, rows):
         load_data.update_by_key(db, table, rows, key=key, set_=set_)
         return
-    db.execute(
+    _write(
+        db,
         _update_statement(table, tuple(key), tuple(set_)),
         [{f"new_{name}": row[name] for name in set_} | {f"key_{name}": row[name] for name in key} for row in rows],
     )
+
+
+def add(
+    db: Connection,
+    table: Table,
+    amounts: Mapping[Any, Sequence[int]],
+    *,
+    key: str,
+    columns: Sequence[str],
+    within: Mapping[str, Any] | None = None,
+) -> None:
+    """Add to ``columns`` of the rows that ``key`` and the columns of ``within`` name, each row its own amounts.
+
+    One statement for some dozens of rows, in key order.
+    """
+    given = {f"in_{name}": value for name, value in (within or {}).items()}
+    for keys in in_chunks(sorted(amounts), _ADD_ROWS):
+        statement = _add_statement(table, key, tuple(columns), tuple(within or ()), len(keys))
+        values = {f"key_{at}": of for at, of in enumerate(keys)}
+        values |= {f"add_{name}_{at}": amounts[of][no] for at, of in enumerate(keys) for no, name in enumerate(columns)}
+        prepared.write(db, statement, values | given)
 
 
 def key_in(table: Table, key: Sequence[str], values: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
@@ -103,6 +139,21 @@ def key_in(table: Table, key: Sequence[str], values: Sequence[Sequence[Any]]) ->
     for at in fixed:
         condition &= table.c[key[at]] == values[0][at]
     return condition
+
+
+def through_key(query: Select[Any], table: Table, key: Sequence[str]) -> Select[Any]:
+    """The query, which on MySQL reads ``table`` through the unique ``key`` and by no other index.
+
+    While a table is being filled the server's statistics lag behind. It then takes an index that only names the partner
+    for as good as the key, and reads everything the partner has. Raises ValueError when there is no such key.
+    """
+    for each in table.constraints:
+        if isinstance(each, UniqueConstraint | PrimaryKeyConstraint) and {
+            column.name for column in each.columns
+        } == set(key):
+            name = "PRIMARY" if isinstance(each, PrimaryKeyConstraint) else each.name
+            return query.with_hint(table, f"FORCE INDEX ({name})", "mysql")
+    raise ValueError(f"{table.name} has no unique key {tuple(key)}.")
 
 
 # Building a statement costs more than compiling it again from SQLAlchemy's cache: there are few, so they are kept.
@@ -128,8 +179,30 @@ def _update_statement(table: Table, key: tuple[str, ...], set_: tuple[str, ...])
 
 
 @lru_cache(maxsize=256)
+def _add_statement(table: Table, key: str, columns: tuple[str, ...], within: tuple[str, ...], rows: int) -> Update:
+    of = table.c[key]
+    keys = [bindparam(f"key_{at}", type_=of.type) for at in range(rows)]
+
+    def added(name: str) -> ColumnElement[Any]:
+        amounts = [bindparam(f"add_{name}_{at}", type_=table.c[name].type) for at in range(rows)]
+        each = amounts[0] if rows == 1 else case(*zip([of == one for one in keys], amounts, strict=True))
+        return table.c[name] + each
+
+    named = of == keys[0] if rows == 1 else of.in_(keys)
+    same = [table.c[name] == bindparam(f"in_{name}") for name in within]
+    return update(table).where(*same, named).values({name: added(name) for name in columns})
+
+
+@lru_cache(maxsize=256)
 def _insert_statement(table: Table) -> Insert:
     return plain_insert(table)
+
+
+def _write(db: Connection, statement: Insert | Update, rows: Sequence[Row]) -> None:
+    if len(rows) == 1:
+        prepared.write(db, statement, rows[0])
+    else:
+        db.execute(statement, rows)
 
 
 def _loads(db: Connection, rows: Sequence[Row]) -> bool:
@@ -143,7 +216,7 @@ def _insert_new_by_values(
     statement = _insert_statement(table)
     if len(rows) == 1:
         try:
-            db.execute(statement, rows[0])
+            prepared.write(db, statement, rows[0])
         except IntegrityError:
             return _not_ours(db, table, rows, key=key, own=own)
         return []
@@ -174,7 +247,7 @@ def _not_ours(db: Connection, table: Table, rows: Sequence[Row], *, key: Sequenc
     stored: dict[tuple[Any, ...], Any] = {}
     for chunk in in_chunks(rows):
         values = [tuple(row[name] for name in key) for row in chunk]
-        for found in db.execute(select(*columns).where(key_in(table, key, values))):
+        for found in db.execute(through_key(select(*columns).where(key_in(table, key, values)), table, key)):
             stored[tuple(found[:-1])] = found[-1]
     skipped = []
     for index, row in enumerate(rows):

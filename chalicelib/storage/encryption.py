@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE_BYTES = 12
+#: How much longer a sealed value is than a plain one: the number of its key, the nonce, and the tag of GCM.
+SEALED_BYTES = 1 + _NONCE_BYTES + 16
 
 
 @dataclass(frozen=True, slots=True)

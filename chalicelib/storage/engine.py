@@ -1,32 +1,45 @@
 """Transactions: one database handle per process, read and write transactions, and the retry of lost races."""
 
+import logging
+import random
 import sqlite3
 import ssl
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState, QueuePool
 
 from chalicelib.errors import DatabaseUnavailable, InvalidInput
 from chalicelib.settings import Settings, settings
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
-#: Deadlock, lock wait timeout: the whole transaction may be tried again.
-_RACE_LOST = frozenset({1205, 1213})
+#: After these errors the whole transaction may be tried again; their names in ``races_lost`` and in the log. SQLite's
+#: only one is ``busy``.
+RACES: Final[Mapping[object, str]] = MappingProxyType({1205: "lock_wait", 1213: "deadlock"})
 #: Read-only after a failover: the connection leads to the wrong server.
 _WRONG_SERVER = frozenset({1290, 1792, 1836})
 _TRIES_MAX = 6
+_chance = random.SystemRandom()
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", None, ""})
 _BUSY_TIMEOUT_S = 30
 _IO_TIMEOUT_S = 60
+#: A connection that was used this short a time ago is not asked whether it is alive.
+_PING_AFTER_S = 1.0
+#: What is noted of a connection: when it was last given back, and that its transaction has ended.
+_USED_AT: Final = "used_at"
+_ENDED: Final = "ended"
 
 
 def is_mysql(db: Connection | Engine) -> bool:
@@ -39,7 +52,7 @@ def lost_race(error: DBAPIError) -> bool:
     origin = error.orig
     if isinstance(origin, sqlite3.OperationalError):
         return "locked" in str(origin)
-    return bool(origin and origin.args and origin.args[0] in _RACE_LOST)
+    return bool(origin and origin.args and origin.args[0] in RACES)
 
 
 class Database:
@@ -47,6 +60,14 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._lost: Counter[str] = Counter()
+        self._counting = threading.Lock()
+
+    @property
+    def races_lost(self) -> Mapping[str, int]:
+        """How often transactions of this process lost a race for locks, by ``RACES``; each was rolled back whole."""
+        with self._counting:
+            return dict(self._lost)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -56,12 +77,30 @@ class Database:
                 yield db
             finally:
                 db.rollback()
+            db.info[_ENDED] = True
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A read-only transaction whose statements all see the same moment, however long they take."""
+        with self._connected("read") as db:
+            if is_mysql(db):
+                db.execution_options(isolation_level="REPEATABLE READ")
+                db.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            else:
+                # A deferred transaction sees the moment of its first statement.
+                db.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").all()
+            try:
+                yield db
+            finally:
+                db.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed when the block ends and rolled back when it raises."""
-        with self._connected("write") as db, db.begin():
-            yield db
+        with self._connected("write") as db:
+            with db.begin():
+                yield db
+            db.info[_ENDED] = True
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """The result of ``work`` in one write transaction, tried again as a whole when it loses a race for locks.
@@ -76,10 +115,19 @@ class Database:
             except OperationalError as error:
                 if not lost_race(error):
                     raise
+                self._note_lost(error, attempt)
                 if attempt == _TRIES_MAX:
                     raise DatabaseUnavailable("The database is too busy: too many lost races for locks.") from error
-                time.sleep(0.01 * 2**attempt)
+                # Two that meet again at the same moment would lose the same race again.
+                time.sleep(_chance.uniform(0.2, 1.0) * 0.01 * 2**attempt)
         raise AssertionError("unreachable: the loop returns or raises")
+
+    def _note_lost(self, error: OperationalError, attempt: int) -> None:
+        number = error.orig.args[0] if error.orig and error.orig.args else None
+        race = RACES.get(number, "busy")
+        with self._counting:
+            self._lost[race] += 1
+        log.info("A transaction lost a race for locks.", extra={"code": race, "count": attempt})
 
     @contextmanager
     def _connected(self, purpose: str) -> Iterator[Connection]:
@@ -142,7 +190,7 @@ def _mysql(url: URL, pool_max: int, tls: str) -> Engine:
         raise InvalidInput(f"INTERLINE_DATABASE_TLS=off is refused for {url.host}: only loopback may go without TLS.")
     else:
         options["ssl"] = _tls_context()
-    return sqlalchemy.create_engine(
+    engine = sqlalchemy.create_engine(
         url.set(drivername="mysql+pymysql"),
         isolation_level="READ COMMITTED",
         # An exception's text may reach a log; the values in a statement may be personal.
@@ -152,9 +200,38 @@ def _mysql(url: URL, pool_max: int, tls: str) -> Engine:
         pool_size=pool_max,
         max_overflow=0,
         pool_recycle=270,
-        pool_pre_ping=True,
+        pool_reset_on_return=None,
         pool_timeout=20,
     )
+    event.listen(engine, "checkout", _require_alive)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "reset", _roll_back)
+    return engine
+
+
+# SQLAlchemy's own ping and reset are two round trips a transaction. Beside the few statements of a hold that is a
+# fifth of the time, so both are left out where they can find nothing.
+
+
+def _require_alive(connection: Any, record: ConnectionPoolEntry, _fairy: object) -> None:  # noqa: ANN401 - a driver's connection
+    """A connection that nobody used for a while is asked whether it still works; the pool replaces it if not."""
+    if abs(time.time() - record.info.get(_USED_AT, 0.0)) < _PING_AFTER_S:
+        return
+    try:
+        connection.ping(reconnect=False)
+    except (connection.Error, OSError) as error:
+        raise InvalidatePoolError from error
+
+
+def _note_use(connection: object, record: ConnectionPoolEntry) -> None:
+    if connection is not None:
+        record.info[_USED_AT] = time.time()
+
+
+def _roll_back(connection: Any, record: ConnectionPoolEntry, state: PoolResetState) -> None:  # noqa: ANN401 - a driver's connection
+    """Whoever gives a connection back without having ended its transaction has done nothing."""
+    if not record.info.pop(_ENDED, False) and not state.transaction_was_reset:
+        connection.rollback()
 
 
 def _sqlite(url: URL, pool_max: int) -> Engine:

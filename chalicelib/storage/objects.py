@@ -4,9 +4,11 @@ An ETag identifies content but is not its MD5: multipart uploads have ETags of t
 """
 
 import io
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
 from chalicelib.errors import NotFound
@@ -15,6 +17,7 @@ from chalicelib.storage import aws
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+log = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 20
 _PART_BYTES = 8 << 20
 _NOT_SATISFIABLE = 416
@@ -115,6 +118,78 @@ def upload(
     """
     reader = io.BufferedReader(_Chunks(iter(chunks)), _CHUNK_BYTES)
     put(bucket, key, reader, content_type=content_type, metadata=metadata)
+
+
+def create(
+    bucket: str,
+    key: str,
+    chunks: Iterable[bytes],
+    *,
+    content_type: str = "application/octet-stream",
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write an object that is not there yet, whole or not at all, from chunks; holds about one part of 8 MiB.
+
+    Raises Conflict when there is one of that name already, which stays as it is, and Unavailable. When ``chunks``
+    raises, nothing is written and its exception passes through.
+    """
+    described = {"Bucket": bucket, "Key": key, "ContentType": content_type, "Metadata": dict(metadata or {})}
+    parts = _parts(chunks)
+    first = next(parts, b"")
+    second = next(parts, None)
+    with aws.failures_of(f"s3://{bucket}/{key}"):
+        s3 = aws.client("s3")
+        if second is None:
+            s3.put_object(Body=first, IfNoneMatch="*", **described)
+            return
+        upload_id = s3.create_multipart_upload(**described)["UploadId"]
+    named = {"Bucket": bucket, "Key": key, "UploadId": upload_id}
+    try:
+        sent = []
+        for number, part in enumerate(chain((first, second), parts), start=1):
+            with aws.failures_of(f"s3://{bucket}/{key}"):
+                etag = s3.upload_part(PartNumber=number, Body=part, **named)["ETag"]
+            sent.append({"PartNumber": number, "ETag": etag})
+        with aws.failures_of(f"s3://{bucket}/{key}"):
+            s3.complete_multipart_upload(MultipartUpload={"Parts": sent}, IfNoneMatch="*", **named)
+    except Exception:
+        try:
+            with aws.failures_of(f"s3://{bucket}/{key}"):
+                s3.abort_multipart_upload(**named)
+        except NotFound:
+            log.info("An upload had been completed after all, or given up by another.", extra={"object_key": key})
+        raise
+
+
+def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks joined to parts of at least 8 MiB, the last one excepted."""
+    held = bytearray()
+    for chunk in chunks:
+        held += chunk
+        if len(held) >= _PART_BYTES:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
+
+
+def drop_unfinished(bucket: str, key: str) -> int:
+    """Give up the uploads in parts to this key that nobody completed; how many there were. Raises Unavailable."""
+    with aws.failures_of(f"s3://{bucket}/{key}"):
+        s3 = aws.client("s3")
+        found = s3.list_multipart_uploads(Bucket=bucket, Prefix=key).get("Uploads", ())
+        left = [upload["UploadId"] for upload in found if upload["Key"] == key]
+        for upload_id in left:
+            s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    return len(left)
+
+
+def presigned_get(bucket: str, key: str, *, file_name: str, expires_s: int) -> str:
+    """A URL by which whoever has it may fetch this one object for ``expires_s`` seconds. Nothing is asked of S3."""
+    wanted = {"Bucket": bucket, "Key": key, "ResponseContentDisposition": f'attachment; filename="{file_name}"'}
+    with aws.failures_of(f"s3://{bucket}/{key}"):
+        url: str = aws.client("s3").generate_presigned_url("get_object", Params=wanted, ExpiresIn=expires_s)
+    return url
 
 
 def presigned_put(bucket: str, key: str, *, size: int, expires_s: int) -> tuple[str, dict[str, str]]:

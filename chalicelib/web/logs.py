@@ -25,9 +25,9 @@ from chalicelib.storage.ids import new_id
 #: The names that may be logged: codes, counts, times, places and our own identifiers.
 FIELDS: Final = frozenset(
     {
-        "actor", "backtest_id", "code", "count", "delivery_id", "duration_ms", "error_type", "file_id", "handler",
-        "key_id", "layout", "message_id", "method", "object_key", "partner", "queue", "route", "schedule", "state",
-        "status", "target", "worker",
+        "actor", "backtest_id", "code", "count", "delivery_id", "duration_ms", "error_type", "export", "export_id",
+        "file_id", "handler", "key_id", "layout", "message_id", "method", "object_key", "partner", "queue",
+        "rollback_id", "route", "schedule", "state", "status", "target", "worker",
     }
 )  # fmt: skip
 _OURS: Final = ("chalicelib", "app", "interline", "local", "cli")

@@ -1,4 +1,4 @@
-"""What asks a ruleset: programs ask their accrual rule, targets their mapping, and partners send files by layouts."""
+"""What asks a ruleset: programs their accrual and eligibility rules, targets their mapping, files their layouts."""
 
 import json
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from chalicelib.rules.catalogue import Listed
 
 #: What asks rulesets, by kind; the other kinds have nobody yet who asks them.
 _SILENCE: Final = {
+    "eligibility": "No program's terms name this ruleset: it decides nothing until one's do.",
     "accrual": "No program names this ruleset: it decides nothing until one does.",
     "mapping": "No target names this ruleset: it maps nothing until one does.",
     "layout": "No manifest names this layout: it reads no file until one does.",
@@ -49,12 +50,17 @@ def silence(kind: str) -> str:
 
 
 def _programs(db: Connection, asked: Listed) -> list[Binding]:
-    query = (
-        select(program.c.partner_id, partner.c.code.label("partner_code"), program.c.code, program.c.id)
-        .join(partner, partner.c.id == program.c.partner_id)
-        .where(program.c.ruleset_code == asked.code)
+    query = select(program.c.partner_id, partner.c.code.label("partner_code"), program.c.code, program.c.id).join(
+        partner, partner.c.id == program.c.partner_id
     )
-    return [Binding("program", *row) for row in db.execute(query)]
+    if asked.kind == "eligibility":
+        named = query.add_columns(program.c.terms).where(program.c.terms.is_not(None)).order_by(program.c.id)
+        return [
+            Binding("program", *row[:-1])
+            for row in db.execute(named)
+            if json.loads(row.terms).get("eligibility") == asked.code
+        ]
+    return [Binding("program", *row) for row in db.execute(query.where(program.c.ruleset_code == asked.code))]
 
 
 def _targets(db: Connection, asked: Listed) -> list[Binding]:

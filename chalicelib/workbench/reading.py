@@ -160,13 +160,14 @@ def _events(asked: Backtest, periods: Sequence[Span]) -> Select[Any]:
     # Facts are what takes time to read. Of what is not selected they only tell the order within one request.
     facts = case((wanted, _EVENT.facts), (_EVENT.source_file_id.is_(None), _EVENT.facts))
     return select(*columns, _EVENT.received_at, case((wanted, 1), else_=0), facts).where(
-        _EVENT.event_date.between(first, last), _EVENT.seq <= asked.seq_max
+        _EVENT.event_date.between(first, last), _EVENT.seq <= asked.seq_max, _EVENT.generation == 0
     )
 
 
 def _selected(asked: Backtest) -> ColumnElement[bool]:
     chosen = asked.selected
-    conditions: list[ColumnElement[bool]] = [_EVENT.seq <= asked.seq_max]
+    # What was taken back with its file is not decided by any rule.
+    conditions: list[ColumnElement[bool]] = [_EVENT.seq <= asked.seq_max, _EVENT.generation == 0]
     if chosen.file_ids:
         conditions.append(_EVENT.source_file_id.in_(chosen.file_ids))
     if chosen.first_day is not None:

@@ -165,7 +165,9 @@ def _taken(db: Connection, draft: Draft, event_ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for chunk in bulk.in_chunks(sorted(set(event_ids))):
         accepted = select(accrual_event.c.event_id).where(
-            accrual_event.c.partner_id == asked.partner_id, accrual_event.c.event_id.in_(chunk)
+            accrual_event.c.partner_id == asked.partner_id,
+            accrual_event.c.event_id.in_(chunk),
+            accrual_event.c.generation == 0,
         )
         placed = select(backtest_row.c.event_id).where(
             backtest_row.c.backtest_id == asked.id, backtest_row.c.event_id.in_(chunk)

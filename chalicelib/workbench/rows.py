@@ -23,7 +23,12 @@ from chalicelib.points.models import accrual_event
 def accepted(db: Connection, file: InboundFile, row_no: int) -> Event | None:
     """The accrual that a row became; None of a row that was rejected or ignored, or that is not there."""
     found = db.execute(
-        select(accrual_event.c.id).where(accrual_event.c.source_file_id == file.id, accrual_event.c.row_no == row_no)
+        select(accrual_event.c.id).where(
+            accrual_event.c.source_file_id == file.id,
+            accrual_event.c.row_no == row_no,
+            # Below zero: recorded anew when the file was processed again.
+            accrual_event.c.generation >= 0,
+        )
     ).scalar_one_or_none()
     return None if found is None else history.event(db, found)
 

@@ -74,7 +74,7 @@ def _sums(
             found[name] = Decimal(kept.aggregates[name])
             continue
         first, last = aggregates.bounds(Span.of(declared), day)
-        query = select(func.coalesce(func.sum(accrual_event.c.points_minor), 0)).where(
+        query = select(func.coalesce(func.sum(accrual_event.c.points_minor - accrual_event.c.reversed_minor), 0)).where(
             accrual_event.c.account_id == event.account_id,
             accrual_event.c.event_date.between(first, last),
             accrual_event.c.seq < event.seq,

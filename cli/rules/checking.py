@@ -31,13 +31,17 @@ _HUB = "hub"
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """What was found in a folder. ``elsewhere``: references to what is not in it, and may be in a hub."""
+    """What was found in a folder. ``elsewhere``: references to what is not in it, and may be in a hub.
+
+    ``unsettled``: those of them that no hub is asked for, because pipelines are not planned.
+    """
 
     rules: "Sequence[RuleFile]"
     files: int
     errors: Sequence[Fault]
     warnings: Sequence[Fault]
     elsewhere: Sequence[Fault]
+    unsettled: Sequence[Fault]
 
 
 def check(
@@ -52,7 +56,7 @@ def check(
 
     Each fault is named as file#pointer. Names of rulesets, layouts, mappings and code tables are looked for in the
     folder; one that is not there may be in the hub, so it is only mentioned. With --hub the hub plans the folder too:
-    that settles those names, and runs the golden cases that are kept there.
+    that settles those names, and runs the golden cases that are kept there. Pipelines are checked here only.
 
     Ends with 1 when there is an error; warnings do not count.
     """
@@ -67,7 +71,7 @@ def check(
             "errors": [asdict(fault) | {"by": _HERE} for fault in found.errors]
             + [asdict(fault) | {"by": _HUB} for fault in asked or ()],
             "warnings": [asdict(fault) for fault in found.warnings],
-            "elsewhere": [] if hub else [asdict(fault) for fault in found.elsewhere],
+            "elsewhere": [asdict(fault) for fault in (*(() if hub else found.elsewhere), *found.unsettled)],
         }
         report.answer(document, *_shown(found, errors, hub=hub))
         if errors:
@@ -76,7 +80,7 @@ def check(
 
 def _folder(folder: Folder, root: Path) -> _Checked:
     # Compiling and checking takes half a second to import: the other commands start without it.
-    from cli.rules import files
+    from cli.rules import files, pipelines
 
     errors: list[Fault] = []
     rules: list[RuleFile] = []
@@ -89,14 +93,18 @@ def _folder(folder: Folder, root: Path) -> _Checked:
         errors += _code_table(file)
     for file in folder.manifests.values():
         errors += _manifest(file)
+    runs = pipelines.check(folder.pipelines)
+    errors += [*folder.pipeline_faults, *runs.faults]
     errors += [fault for rule in rules for fault in rule.errors]
     errors += _repeated([file for found in folder.documents.values() for file in found])
+    errors += _repeated(folder.pipelines)
     return _Checked(
         rules,
-        len(folder.manifests) + sum(len(found) for found in folder.documents.values()),
+        len(folder.manifests) + sum(len(found) for found in folder.documents.values()) + len(folder.pipelines),
         errors,
         [fault for rule in rules for fault in rule.warnings],
-        _elsewhere(folder, rules),
+        _elsewhere(folder, _of_rules(folder, rules)),
+        _elsewhere(folder, [(place, kind, (code,)) for place, kind, code in runs.named]),
     )
 
 
@@ -136,14 +144,15 @@ def _repeated(found: Sequence[File]) -> list[Fault]:
     return faults
 
 
-def _elsewhere(folder: Folder, rules: "Sequence[RuleFile]") -> list[Fault]:
-    """What the files name and the folder does not have."""
+_Reference = tuple[str, str, tuple[str, ...]]
+"""The place, the kind, and what the name may stand for."""
+
+
+def _elsewhere(folder: Folder, named: Sequence[_Reference]) -> list[Fault]:
+    """What is named and the folder does not have."""
     here: dict[str, set[str]] = {}
-    for file in (one for found in folder.documents.values() for one in found):
+    for file in (*(one for found in folder.documents.values() for one in found), *folder.pipelines):
         here.setdefault(str(file.document.get("kind")), set()).add(str(file.document.get("id")))
-    named = [
-        (f"{rule.name}#", "code_table", (code,)) for rule in rules for code in sorted(rule.compiled.code_tables)
-    ] + [one for file in folder.manifests.values() for one in _named(file)]
     return [
         Fault(place, f"{kind}_elsewhere", f"{codes[0]} is not in this folder.")
         for place, kind, codes in named
@@ -151,9 +160,17 @@ def _elsewhere(folder: Folder, rules: "Sequence[RuleFile]") -> list[Fault]:
     ]
 
 
-def _named(file: File) -> list[tuple[str, str, tuple[str, ...]]]:
-    """The rulesets that a manifest names: the place, the kind, and what the name may stand for."""
-    found: list[tuple[str, str, tuple[str, ...]]] = []
+def _of_rules(folder: Folder, rules: "Sequence[RuleFile]") -> list[_Reference]:
+    """What rulesets look up in, and what manifests name."""
+    tables: list[_Reference] = [
+        (f"{rule.name}#", "code_table", (code,)) for rule in rules for code in sorted(rule.compiled.code_tables)
+    ]
+    return tables + [one for file in folder.manifests.values() for one in _named(file)]
+
+
+def _named(file: File) -> list[_Reference]:
+    """The rulesets that a manifest names."""
+    found: list[_Reference] = []
     for number, program in enumerate(_list(file.document, "programs")):
         found.append((f"{file.name}#/programs/{number}/ruleset", "accrual", (str(program.get("ruleset")),)))
     for number, target in enumerate(_list(file.document, "targets")):
@@ -208,7 +225,7 @@ def _shown(found: _Checked, errors: Sequence[Fault], *, hub: bool) -> list[Rende
     for title, style, faults in (
         ("error", "bold red", errors),
         ("warning", "yellow", found.warnings),
-        ("elsewhere", "dim", () if hub else found.elsewhere),
+        ("elsewhere", "dim", (*(() if hub else found.elsewhere), *found.unsettled)),
     ):
         shown += [_told(title, style, fault) for fault in faults]
     text = Text(

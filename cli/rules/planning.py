@@ -40,11 +40,14 @@ def plan(
     """
     with reporting(as_json=as_json) as report:
         client = chosen().client()
-        configuration = bundles.read(folder).configuration()
+        found = bundles.read(folder)
+        configuration = found.configuration()
         planned = _ask(client, configuration, "plan")
         if out is not None:
             plan_file.write(out, client.url, planned, configuration)
         shown = [*plan_view.shown(planned), *plan_view.awaits_approval(planned, out)]
+        if found.pipelines:
+            shown.append(Text(_left(len(found.pipelines)), style="dim"))
         if out is not None:
             shown.append(Text(f"Saved. `hub rules apply {out}` does exactly this.", style="dim"))
         report.answer(plan_view.document(planned), *shown)
@@ -110,6 +113,12 @@ def approve(report: Report, file: Path, *, note: str | None, yes: bool) -> None:
         f"\nThe plan {done['plan_hash'][:12]}…, made by {done['planned_by']}, is approved by {by}.", style="bold"
     )
     report.answer(done, text.append(" Another person applies it.", style="not bold"))
+
+
+def _left(pipelines: int) -> str:
+    """What of the folder no plan has."""
+    count = "1 pipeline is" if pipelines == 1 else f"{pipelines} pipelines are"
+    return f"{count} no part of it: `hub rules check` checks pipelines where they lie."
 
 
 def _confirm(report: Report, planned: Any) -> None:  # noqa: ANN401 - a JSON document

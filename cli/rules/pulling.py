@@ -27,11 +27,15 @@ Action = Literal["new", "change", "unchanged"]
 
 @dataclass(frozen=True, slots=True)
 class _Pulled:
-    """One file: its name in the folder, the document, and what there is to say about it."""
+    """One file: its name in the folder, the document, and what there is to say about it.
+
+    ``golden``: how many golden cases the hub holds the ruleset to, which stay there.
+    """
 
     name: str
     document: Mapping[str, Any]
     remark: str = ""
+    golden: int = 0
 
 
 def pull(
@@ -46,6 +50,9 @@ def pull(
     Of each ruleset and layout it is the version that decides last: a version that was promoted from a day to come is
     what the files will say, drafts are left out. A file that says the same already keeps its form. Files of which the
     hub has nothing are left alone. `hub rules plan` of the folder then has nothing to change.
+
+    Golden cases stay in the hub, since those of records may be data of a person; how many there are is said. A hub that
+    is built anew from the files has none of them.
     """
     with reporting(as_json=as_json) as report:
         client = chosen().client()
@@ -59,8 +66,17 @@ def pull(
                 text.append(f"  {action:<11}", style=_STYLES.get(action, "dim"))
                 text.append(f"{one.name}{one.remark}\n")
         text.append(f"{counts['new']} new, {counts['change']} changed, {counts['unchanged']} unchanged.", style="bold")
-        files = [{"file": one.name, "action": action} for one, action in done]
+        left = [one for one in found if one.golden]
+        if left:
+            text.append(f"\n{_golden(sum(one.golden for one in left))} in the hub, and in no file:", style="yellow")
+        for one in left:
+            text.append(f"\n  {one.golden:<11}{one.name}")
+        files = [{"file": one.name, "action": action, "golden_cases_left": one.golden} for one, action in done]
         report.answer({"folder": str(folder), "files": files}, text)
+
+
+def _golden(number: int) -> str:
+    return "1 golden case stays" if number == 1 else f"{number} golden cases stay"
 
 
 def _everything(client: HubClient) -> Iterator[_Pulled]:
@@ -82,12 +98,13 @@ def _ruleset(client: HubClient, listed: Mapping[str, Any]) -> Iterator[_Pulled]:
         return
     last = decides[-1]
     content = client.get(f"{path}/versions/{last['version']}")["content"]
+    golden = len(client.get(f"{path}/cases")["cases"])
     kind = "layouts" if listed["kind"] == "layout" else "rulesets"
     live = (listed["live"] or {}).get("version")
     remark = (
         "" if live == last["version"] else f"  (version {last['version']} decides from {last['effective_from']} on)"
     )
-    yield _Pulled(f"{kind}/{listed['code']}.json", parse_json(content), remark)
+    yield _Pulled(f"{kind}/{listed['code']}.json", parse_json(content), remark, golden)
 
 
 def _code_table(client: HubClient, table: Mapping[str, Any], partners: Mapping[str, str]) -> dict[str, Any]:

@@ -59,6 +59,8 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("event_date", tables.Day, nullable=False),
         sa.Column("outcome", sa.String(length=12), nullable=False),
         sa.Column("points_minor", tables.Big, nullable=False),
+        sa.Column("reversed_minor", tables.Big, server_default="0", nullable=False),
+        sa.Column("generation", tables.Big, server_default="0", nullable=False),
         sa.Column("ruleset_version_id", tables.Id, nullable=False),
         sa.Column("facts", tables.JsonText, nullable=False),
         sa.Column("source_file_id", tables.Id, nullable=True),
@@ -70,7 +72,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("received_at", tables.Microseconds(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_accrual_event")),
         sa.UniqueConstraint("id", name=op.f("uq_accrual_event_id")),
-        sa.UniqueConstraint("partner_id", "event_id", name=op.f("uq_accrual_event_partner_id_event_id")),
+        sa.UniqueConstraint(
+            "partner_id", "event_id", "generation", name=op.f("uq_accrual_event_partner_id_event_id_generation")
+        ),
         info={"tenant": True},
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -78,12 +82,17 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("accrual_event", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_accrual_event_partner_id_seq"), ["partner_id", "seq"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_accrual_event_account_id_event_date_event_type_points_minor"),
-            ["account_id", "event_date", "event_type", "points_minor"],
+            "ix_accrual_event_period",
+            ["account_id", "event_date", "event_type", "points_minor", "reversed_minor"],
             unique=False,
         )
-        batch_op.create_index(batch_op.f("ix_accrual_event_partner_id_seq"), ["partner_id", "seq"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_accrual_event_program_id_event_date_ruleset_version_id"),
+            ["program_id", "event_date", "ruleset_version_id"],
+            unique=False,
+        )
         batch_op.create_index(
             batch_op.f("ix_accrual_event_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
         )
@@ -102,11 +111,16 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("comment", sa.String(length=500), nullable=True),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("transfer_id", tables.Id, nullable=True),
+        sa.Column("effective_date", tables.Day, nullable=True),
         sa.Column("author", sa.String(length=60), nullable=False),
+        sa.Column("requested_by", sa.String(length=60), nullable=True),
+        sa.Column("approved_by", sa.String(length=60), nullable=True),
         sa.Column("decided_by", sa.String(length=60), nullable=True),
         sa.Column("decision_comment", sa.String(length=500), nullable=True),
         sa.Column("source_file_id", tables.Id, nullable=True),
         sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("created_at", tables.Microseconds(), nullable=False),
         sa.Column("decided_at", tables.Microseconds(), nullable=True),
@@ -121,7 +135,50 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     )
     with op.batch_alter_table("adjustment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_adjustment_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_adjustment_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_adjustment_state_partner_id"), ["state", "partner_id"], unique=False)
+
+    op.create_table(
+        "allowance_plan",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("plan_year", sa.Integer(), nullable=False),
+        sa.Column("job_code", sa.String(length=64), nullable=False),
+        sa.Column("grade", sa.String(length=64), nullable=False),
+        sa.Column("version", tables.Big, nullable=False),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_allowance_plan")),
+        sa.UniqueConstraint("id", name=op.f("uq_allowance_plan_id")),
+        sa.UniqueConstraint(
+            "program_id",
+            "plan_year",
+            "job_code",
+            "grade",
+            "version",
+            name=op.f("uq_allowance_plan_program_id_plan_year_job_code_grade_version"),
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("allowance_plan", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_allowance_plan_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
 
     op.create_table(
         "audit_event",
@@ -215,6 +272,37 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "close_out",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("last_day", tables.Day, nullable=False),
+        sa.Column("accrual_event_id", tables.Id, nullable=True),
+        sa.Column("due_minor", tables.Big, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("transfer_id", tables.Id, nullable=False),
+        sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("closed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_close_out")),
+        sa.UniqueConstraint("id", name=op.f("uq_close_out_id")),
+        sa.UniqueConstraint("transfer_id", name=op.f("uq_close_out_transfer_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("close_out", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_close_out_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_close_out_partner_id_seq"), ["partner_id", "seq"], unique=False)
+
+    op.create_table(
         "code_table",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("code", sa.String(length=100), nullable=False),
@@ -233,6 +321,33 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "code_table_miss",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("table_code", sa.String(length=100), nullable=False),
+        sa.Column("entry_code", sa.String(length=100), nullable=False),
+        sa.Column("asked_on", tables.Day, nullable=False),
+        sa.Column("treated", sa.String(length=8), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("accrual_id", tables.Id, nullable=True),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_code_table_miss")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("code_table_miss", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_code_table_miss_table_code_entry_code_asked_on"),
+            ["table_code", "entry_code", "asked_on"],
+            unique=False,
+        )
+
+    op.create_table(
         "configuration_plan",
         sa.Column("plan_hash", tables.Digest, nullable=False),
         sa.Column("partner_id", tables.Id, nullable=True),
@@ -246,6 +361,81 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         mysql_engine="InnoDB",
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "customer",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("customer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_customer_member_id"), ["member_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_customer_partner_id_id"), ["partner_id", "id"], unique=False)
+
+    op.create_table(
+        "customer_identity",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("customer_id", tables.Id, nullable=False),
+        sa.Column("system", sa.String(length=20), nullable=False),
+        sa.Column("external_id", sa.String(length=100), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_identity")),
+        sa.UniqueConstraint("customer_id", "system", name=op.f("uq_customer_identity_customer_id_system")),
+        sa.UniqueConstraint("system", "external_id", name=op.f("uq_customer_identity_system_external_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "customer_version",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("source", sa.String(length=20), nullable=False),
+        sa.Column("customer_no", sa.String(length=100), nullable=False),
+        sa.Column("version", tables.Big, nullable=False),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("customer_id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("personal", tables.Blob, nullable=False),
+        sa.Column("email_index", tables.Digest, nullable=False),
+        sa.Column("last_name_index", tables.Digest, nullable=True),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_customer_version")),
+        sa.UniqueConstraint("id", name=op.f("uq_customer_version_id")),
+        sa.UniqueConstraint(
+            "source", "customer_no", "version", name=op.f("uq_customer_version_source_customer_no_version")
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("customer_version", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_customer_version_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_customer_version_email_index"), ["email_index"], unique=False)
+        batch_op.create_index(batch_op.f("ix_customer_version_last_name_index"), ["last_name_index"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_customer_version_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
+
     op.create_table(
         "delivery",
         sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
@@ -328,6 +518,204 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "document",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("scope", sa.String(length=100), nullable=False),
+        sa.Column("number", sa.String(length=100), nullable=False),
+        sa.Column("concerns_id", tables.Id, nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("newest_version_id", tables.Id, nullable=True),
+        sa.Column("newest_revision", sa.Integer(), nullable=True),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
+        sa.UniqueConstraint(
+            "partner_id", "kind", "scope", "number", name=op.f("uq_document_partner_id_kind_scope_number")
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("document", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_document_partner_id_kind_number"), ["partner_id", "kind", "number"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_document_state_kind_id"), ["state", "kind", "id"], unique=False)
+
+    op.create_table(
+        "document_draft",
+        sa.Column("document_id", tables.Id, nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("header", tables.JsonText, nullable=False),
+        sa.Column("personal", tables.Blob, nullable=True),
+        sa.Column("header_hash", tables.Digest, nullable=False),
+        sa.Column("concerns_id", tables.Id, nullable=True),
+        sa.Column("whole", sa.Boolean(), nullable=False),
+        sa.Column("open_file_id", tables.Id, nullable=True),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("document_id", "revision", name=op.f("pk_document_draft")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("document_draft", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_document_draft_open_file_id"), ["open_file_id"], unique=False)
+
+    op.create_table(
+        "document_gap",
+        sa.Column("file_id", tables.Id, nullable=False),
+        sa.Column("row_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("scope", sa.String(length=100), nullable=False),
+        sa.Column("number", sa.String(length=100), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("line_no", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("file_id", "row_no", name=op.f("pk_document_gap")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("document_gap", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_document_gap_partner_id_kind_number"), ["partner_id", "kind", "number"], unique=False
+        )
+
+    op.create_table(
+        "document_line",
+        sa.Column("document_id", tables.Id, nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("line_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=False),
+        sa.Column("row_no", sa.Integer(), nullable=False),
+        sa.Column("byte_offset", tables.Big, nullable=False),
+        sa.Column("byte_length", sa.Integer(), nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("document_id", "revision", "line_no", name=op.f("pk_document_line")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("document_line", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_document_line_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
+
+    op.create_table(
+        "document_version",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("document_id", tables.Id, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("personal", tables.Blob, nullable=True),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_document_version")),
+        sa.UniqueConstraint("document_id", "revision", name=op.f("uq_document_version_document_id_revision")),
+        sa.UniqueConstraint("id", name=op.f("uq_document_version_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("document_version", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_document_version_source_file_id"), ["source_file_id"], unique=False)
+
+    op.create_table(
+        "export_file",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("export", sa.String(length=40), nullable=False),
+        sa.Column("receiver", sa.String(length=64), nullable=False),
+        sa.Column("request_key", sa.String(length=100), nullable=False),
+        sa.Column("parameters", tables.JsonText, nullable=False),
+        sa.Column("layout_hash", tables.Digest, nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("file_seq", tables.Big, nullable=True),
+        sa.Column("object_key", sa.String(length=1024), nullable=True),
+        sa.Column("as_of", tables.Microseconds(), nullable=True),
+        sa.Column("rows", sa.Integer(), nullable=True),
+        sa.Column("control_sum", tables.Big, nullable=True),
+        sa.Column("size_bytes", tables.Big, nullable=True),
+        sa.Column("sha256", tables.Digest, nullable=True),
+        sa.Column("reason_code", sa.String(length=60), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("lease_until", tables.Microseconds(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("finished_at", tables.Microseconds(), nullable=True),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_export_file")),
+        sa.UniqueConstraint("export", "receiver", "file_seq", name=op.f("uq_export_file_export_receiver_file_seq")),
+        sa.UniqueConstraint(
+            "export", "receiver", "request_key", name=op.f("uq_export_file_export_receiver_request_key")
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("export_file", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_export_file_finished_at_lease_until"), ["finished_at", "lease_until"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_export_file_partner_id_id"), ["partner_id", "id"], unique=False)
+
+    op.create_table(
+        "export_mark",
+        sa.Column("export", sa.String(length=40), nullable=False),
+        sa.Column("receiver", sa.String(length=64), nullable=False),
+        sa.Column("key", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("version", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("export", "receiver", "key", name=op.f("pk_export_mark")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "export_stream",
+        sa.Column("export", sa.String(length=40), nullable=False),
+        sa.Column("receiver", sa.String(length=64), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("last_seq", tables.Big, nullable=False),
+        sa.Column("writing_id", tables.Id, nullable=True),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("export", "receiver", name=op.f("pk_export_stream")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "file_alert",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("partner_id", tables.Id, nullable=False),
@@ -358,6 +746,61 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
             batch_op.f("ix_file_alert_resolved_at_raised_at"), ["resolved_at", "raised_at"], unique=False
         )
 
+    op.create_table(
+        "file_rollback",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("file_id", tables.Id, nullable=False),
+        sa.Column("run_no", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("stage", sa.String(length=12), nullable=False),
+        sa.Column("slice_no", sa.Integer(), nullable=False),
+        sa.Column("checkpoint", tables.Big, nullable=False),
+        sa.Column("lease_until", tables.Microseconds(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("undone", sa.Integer(), nullable=False),
+        sa.Column("left_over", sa.Integer(), nullable=False),
+        sa.Column("points", tables.JsonText, nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("requested_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.Column("finished_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_file_rollback")),
+        sa.UniqueConstraint("file_id", "run_no", name=op.f("uq_file_rollback_file_id_run_no")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("file_rollback", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_file_rollback_finished_at_lease_until"), ["finished_at", "lease_until"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_file_rollback_partner_id_finished_at"), ["partner_id", "finished_at"], unique=False
+        )
+
+    op.create_table(
+        "file_rollback_left",
+        sa.Column("rollback_id", tables.Id, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("subject_id", tables.Id, nullable=False),
+        sa.Column("entry_code", sa.String(length=100), nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("code", sa.String(length=60), nullable=False),
+        sa.Column("program_id", tables.Id, nullable=True),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("rollback_id", "number", name=op.f("pk_file_rollback_left")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
     op.create_table(
         "file_row",
         sa.Column("file_id", tables.Id, nullable=False),
@@ -431,6 +874,21 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
             unique=False,
         )
 
+    op.create_table(
+        "grant_progress",
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("through", tables.Day, nullable=True),
+        sa.Column("business_date", tables.Day, nullable=True),
+        sa.Column("after", sa.String(length=64), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("program_id", name=op.f("pk_grant_progress")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
     op.create_table(
         "heartbeat",
         sa.Column("name", sa.String(length=60), nullable=False),
@@ -588,6 +1046,65 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(batch_op.f("ix_inbound_file_partner_id_name"), ["partner_id", "name"], unique=False)
 
     op.create_table(
+        "increase_request",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("reference", sa.String(length=100), nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("transfer_id", tables.Id, nullable=True),
+        sa.Column("author", sa.String(length=60), nullable=False),
+        sa.Column("decided_by", sa.String(length=60), nullable=True),
+        sa.Column("decision_comment", sa.String(length=500), nullable=True),
+        sa.Column("decided_on", tables.Day, nullable=True),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("decided_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_increase_request")),
+        sa.UniqueConstraint("id", name=op.f("uq_increase_request_id")),
+        sa.UniqueConstraint("partner_id", "reference", name=op.f("uq_increase_request_partner_id_reference")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("increase_request", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_increase_request_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_increase_request_partner_id_seq"), ["partner_id", "seq"], unique=False)
+        batch_op.create_index(batch_op.f("ix_increase_request_state_partner_id"), ["state", "partner_id"], unique=False)
+
+    op.create_table(
+        "ledger_checkpoint",
+        sa.Column("number", tables.Big, autoincrement=False, nullable=False),
+        sa.Column("stream", sa.String(length=40), nullable=False),
+        sa.Column("late_of", tables.Big, nullable=True),
+        sa.Column("after_key", tables.Id, nullable=False),
+        sa.Column("until_key", tables.Id, nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("previous_hash", tables.Digest, nullable=False),
+        sa.Column("chain_hash", tables.Digest, nullable=False),
+        sa.Column("key_no", sa.Integer(), nullable=False),
+        sa.Column("signature", tables.Digest, nullable=False),
+        sa.Column("made_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_ledger_checkpoint")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("ledger_checkpoint", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ledger_checkpoint_late_of"), ["late_of"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ledger_checkpoint_stream_number"), ["stream", "number"], unique=False)
+
+    op.create_table(
         "lot",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("partner_id", tables.Id, nullable=False),
@@ -623,6 +1140,38 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     )
     with op.batch_alter_table("lot_use", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_lot_use_lot_id"), ["lot_id"], unique=False)
+
+    op.create_table(
+        "member_erasure",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("number_index", tables.Digest, nullable=False),
+        sa.Column("pseudonym", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("stage", sa.String(length=20), nullable=False),
+        sa.Column("checkpoint", sa.String(length=1024), nullable=False),
+        sa.Column("found", tables.JsonText, nullable=False),
+        sa.Column("sought", tables.Blob, nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("requested_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.Column("finished_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_member_erasure")),
+        sa.UniqueConstraint("member_id", name=op.f("uq_member_erasure_member_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("member_erasure", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_member_erasure_partner_id_number_index"), ["partner_id", "number_index"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_member_erasure_state"), ["state"], unique=False)
 
     op.create_table(
         "member_history",
@@ -687,6 +1236,59 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(batch_op.f("ix_member_identity_member_id_system"), ["member_id", "system"], unique=False)
 
     op.create_table(
+        "opening_balance",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("legacy_ref", sa.String(length=100), nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("as_of", tables.Day, nullable=False),
+        sa.Column("lot_expiry", tables.Day, nullable=True),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_opening_balance")),
+        sa.UniqueConstraint("account_id", "legacy_ref", name=op.f("uq_opening_balance_account_id_legacy_ref")),
+        sa.UniqueConstraint("id", name=op.f("uq_opening_balance_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("opening_balance", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_opening_balance_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
+
+    op.create_table(
+        "overdraft_repayment",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("repaid_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_overdraft_repayment")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("overdraft_repayment", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_overdraft_repayment_account_id_repaid_at"), ["account_id", "repaid_at"], unique=False
+        )
+
+    op.create_table(
         "partner",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("code", sa.String(length=40), nullable=False),
@@ -720,6 +1322,228 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         mysql_engine="InnoDB",
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "plan_year_close",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("plan_year", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("rules", tables.JsonText, nullable=False),
+        sa.Column("checkpoint", tables.Id, nullable=False),
+        sa.Column("members", tables.Big, nullable=False),
+        sa.Column("before_minor", tables.Big, nullable=False),
+        sa.Column("carried_minor", tables.Big, nullable=False),
+        sa.Column("held_minor", tables.Big, nullable=False),
+        sa.Column("forfeited_minor", tables.Big, nullable=False),
+        sa.Column("grants", tables.Big, nullable=False),
+        sa.Column("granted_minor", tables.Big, nullable=False),
+        sa.Column("grants_refused", tables.Big, nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.Column("finished_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan_year_close")),
+        sa.UniqueConstraint("program_id", "plan_year", name=op.f("uq_plan_year_close_program_id_plan_year")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("plan_year_close", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_plan_year_close_state"), ["state"], unique=False)
+
+    op.create_table(
+        "plan_year_member",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("close_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("first_day", tables.Day, nullable=False),
+        sa.Column("last_day", tables.Day, nullable=False),
+        sa.Column("before_minor", tables.Big, nullable=False),
+        sa.Column("carried_minor", tables.Big, nullable=False),
+        sa.Column("held_minor", tables.Big, nullable=False),
+        sa.Column("forfeited_minor", tables.Big, nullable=False),
+        sa.Column("moved_minor", tables.Big, nullable=False),
+        sa.Column("carried_until", tables.Day, nullable=True),
+        sa.Column("grant_event", sa.String(length=100), nullable=True),
+        sa.Column("granted_minor", tables.Big, nullable=False),
+        sa.Column("grant_refused", sa.String(length=60), nullable=True),
+        sa.Column("closed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan_year_member")),
+        sa.UniqueConstraint("close_id", "member_id", name=op.f("uq_plan_year_member_close_id_member_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("plan_year_member", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_plan_year_member_account_id"), ["account_id"], unique=False)
+
+    op.create_table(
+        "posting",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("company_code", sa.String(length=4), nullable=False),
+        sa.Column("doc_type", sa.String(length=2), nullable=False),
+        sa.Column("posting_date", tables.Day, nullable=False),
+        sa.Column("period", sa.String(length=7), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("decimals", sa.Integer(), nullable=False),
+        sa.Column("source_type", sa.String(length=20), nullable=False),
+        sa.Column("source_id", tables.Id, nullable=False),
+        sa.Column("posted_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_posting")),
+        sa.UniqueConstraint("id", name=op.f("uq_posting_id")),
+        sa.UniqueConstraint(
+            "source_id", "source_type", "currency", name=op.f("uq_posting_source_id_source_type_currency")
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("posting", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_posting_partner_id_seq"), ["partner_id", "seq"], unique=False)
+        batch_op.create_index(batch_op.f("ix_posting_posted_at"), ["posted_at"], unique=False)
+
+    op.create_table(
+        "posting_acknowledgement",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("system", sa.String(length=20), nullable=False),
+        sa.Column("posting_id", tables.Id, nullable=False),
+        sa.Column("doc_no", sa.String(length=40), nullable=False),
+        sa.Column("version", tables.Big, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("status", sa.String(length=10), nullable=False),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_posting_acknowledgement")),
+        sa.UniqueConstraint("id", name=op.f("uq_posting_acknowledgement_id")),
+        sa.UniqueConstraint(
+            "system",
+            "posting_id",
+            "doc_no",
+            "version",
+            name=op.f("uq_posting_acknowledgement_system_posting_id_doc_no_version"),
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("posting_acknowledgement", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_posting_acknowledgement_posting_id"), ["posting_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_posting_acknowledgement_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
+
+    op.create_table(
+        "posting_line",
+        sa.Column("posting_id", tables.Id, nullable=False),
+        sa.Column("line_no", sa.Integer(), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("gl_account", sa.String(length=10), nullable=False),
+        sa.Column("cost_center", sa.String(length=10), nullable=True),
+        sa.Column("profit_center", sa.String(length=10), nullable=True),
+        sa.Column("dr_cr", sa.String(length=1), nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("assignment", sa.String(length=40), nullable=False),
+        sa.Column("text", sa.String(length=50), nullable=False),
+        sa.PrimaryKeyConstraint("posting_id", "line_no", name=op.f("pk_posting_line")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "price_version",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("sku", sa.String(length=64), nullable=False),
+        sa.Column("price_book", sa.String(length=64), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("valid_from", tables.Day, nullable=False),
+        sa.Column("version", tables.Big, nullable=False),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_price_version")),
+        sa.UniqueConstraint("id", name=op.f("uq_price_version_id")),
+        sa.UniqueConstraint(
+            "sku",
+            "price_book",
+            "partner_id",
+            "valid_from",
+            "version",
+            name=op.f("uq_price_version_sku_price_book_partner_id_valid_from_version"),
+        ),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("price_version", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_price_version_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
+
+    op.create_table(
+        "product_version",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("sku", sa.String(length=64), nullable=False),
+        sa.Column("effective_date", tables.Day, nullable=False),
+        sa.Column("version", tables.Big, nullable=False),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_product_version")),
+        sa.UniqueConstraint("id", name=op.f("uq_product_version_id")),
+        sa.UniqueConstraint(
+            "sku", "effective_date", "version", name=op.f("uq_product_version_sku_effective_date_version")
+        ),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("product_version", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_product_version_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
+
     op.create_table(
         "redemption",
         sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
@@ -810,12 +1634,29 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         )
 
     op.create_table(
+        "retention_policy",
+        sa.Column("data_class", sa.String(length=40), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=True),
+        sa.Column("changed_by", sa.String(length=60), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("data_class", name=op.f("pk_retention_policy")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "reversal",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("partner_id", tables.Id, nullable=False),
         sa.Column("program_id", tables.Id, nullable=False),
         sa.Column("account_id", tables.Id, nullable=False),
         sa.Column("accrual_event_id", tables.Id, nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("cause", sa.String(length=12), nullable=False),
+        sa.Column("undoes_id", tables.Id, nullable=True),
         sa.Column("transfer_id", tables.Id, nullable=True),
         sa.Column("amount_minor", tables.Big, nullable=False),
         sa.Column("recovered_minor", tables.Big, nullable=False),
@@ -825,11 +1666,24 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("policy", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("event_id", sa.String(length=100), nullable=True),
+        sa.Column("content_hash", tables.Digest, nullable=True),
+        sa.Column("generation", tables.Big, nullable=False),
+        sa.Column("facts", tables.JsonText, nullable=True),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
         sa.Column("actor", sa.String(length=60), nullable=False),
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("reversed_at", tables.Microseconds(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_reversal")),
-        sa.UniqueConstraint("accrual_event_id", name=op.f("uq_reversal_accrual_event_id")),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_reversal")),
+        sa.UniqueConstraint("accrual_event_id", "part", name=op.f("uq_reversal_accrual_event_id_part")),
+        sa.UniqueConstraint("id", name=op.f("uq_reversal_id")),
+        sa.UniqueConstraint(
+            "partner_id", "event_id", "generation", name=op.f("uq_reversal_partner_id_event_id_generation")
+        ),
+        sa.UniqueConstraint("undoes_id", name=op.f("uq_reversal_undoes_id")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -838,6 +1692,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     )
     with op.batch_alter_table("reversal", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_reversal_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_reversal_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
 
     op.create_table(
         "ruleset",
@@ -857,6 +1714,113 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     )
     with op.batch_alter_table("ruleset", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ruleset_partner_id_kind"), ["partner_id", "kind"], unique=False)
+
+    op.create_table(
+        "settlement",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("period", sa.String(length=7), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("reverses_id", tables.Id, nullable=True),
+        sa.Column("terms", tables.JsonText, nullable=False),
+        sa.Column("first_day", tables.Day, nullable=False),
+        sa.Column("last_day", tables.Day, nullable=False),
+        sa.Column("until", tables.Microseconds(), nullable=False),
+        sa.Column("entries", tables.Big, nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("settled_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_settlement")),
+        sa.UniqueConstraint("id", name=op.f("uq_settlement_id")),
+        sa.UniqueConstraint("partner_id", "period", "part", name=op.f("uq_settlement_partner_id_period_part")),
+        sa.UniqueConstraint("reverses_id", name=op.f("uq_settlement_reverses_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "settlement_line",
+        sa.Column("settlement_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_code", sa.String(length=40), nullable=False),
+        sa.Column("unit", sa.String(length=20), nullable=False),
+        sa.Column("scale", sa.Integer(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("decimals", sa.Integer(), nullable=False),
+        sa.Column("redeemed_minor", tables.Big, nullable=False),
+        sa.Column("refunded_minor", tables.Big, nullable=False),
+        sa.Column("given_minor", tables.Big, nullable=False),
+        sa.Column("lapsed_minor", tables.Big, nullable=False),
+        sa.Column("value_minor", tables.Big, nullable=False),
+        sa.Column("given_value_minor", tables.Big, nullable=False),
+        sa.Column("lapsed_value_minor", tables.Big, nullable=False),
+        sa.Column("fees_minor", tables.Big, nullable=False),
+        sa.Column("tax_minor", tables.Big, nullable=False),
+        sa.Column("total_minor", tables.Big, nullable=False),
+        sa.Column("ledger_minor", tables.Big, nullable=False),
+        sa.Column("settled_minor", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("settlement_id", "program_id", name=op.f("pk_settlement_line")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "settlement_range",
+        sa.Column("settlement_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("first_entry_no", tables.Big, nullable=False),
+        sa.Column("last_entry_no", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("settlement_id", "account_id", name=op.f("pk_settlement_range")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("settlement_range", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_settlement_range_account_id_last_entry_no"), ["account_id", "last_entry_no"], unique=False
+        )
+
+    op.create_table(
+        "stock_version",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("sku", sa.String(length=64), nullable=False),
+        sa.Column("location_code", sa.String(length=64), nullable=False),
+        sa.Column("version", tables.Big, nullable=False),
+        sa.Column("content", tables.JsonText, nullable=False),
+        sa.Column("content_hash", tables.Digest, nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("row_no", sa.Integer(), nullable=True),
+        sa.Column("byte_offset", tables.Big, nullable=True),
+        sa.Column("byte_length", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_stock_version")),
+        sa.UniqueConstraint("id", name=op.f("uq_stock_version_id")),
+        sa.UniqueConstraint("sku", "location_code", "version", name=op.f("uq_stock_version_sku_location_code_version")),
+        info={"tenant": False},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("stock_version", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_stock_version_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
 
     op.create_table(
         "target",
@@ -882,6 +1846,83 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("changed_at", tables.Microseconds(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_target")),
         sa.UniqueConstraint("partner_id", "code", name=op.f("uq_target_partner_id_code")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "tender",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("member_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("reference", sa.String(length=100), nullable=False),
+        sa.Column("order_no", sa.String(length=100), nullable=True),
+        sa.Column("hold_id", tables.Id, nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("decimals", sa.Integer(), nullable=False),
+        sa.Column("points_minor", tables.Big, nullable=False),
+        sa.Column("cash_minor", tables.Big, nullable=False),
+        sa.Column("asked", sa.String(length=64), nullable=False),
+        sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("expires_at", tables.Microseconds(), nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tender")),
+        sa.UniqueConstraint("program_id", "reference", name=op.f("uq_tender_program_id_reference")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("tender", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_tender_account_id_business_date"), ["account_id", "business_date"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_tender_hold_id"), ["hold_id"], unique=False)
+
+    op.create_table(
+        "tender_line",
+        sa.Column("tender_id", tables.Id, nullable=False),
+        sa.Column("line_no", sa.Integer(), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("line", sa.String(length=40), nullable=False),
+        sa.Column("sku", sa.String(length=64), nullable=True),
+        sa.Column("garment_group", sa.String(length=40), nullable=True),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("price_minor", tables.Big, nullable=False),
+        sa.Column("points_minor", tables.Big, nullable=False),
+        sa.Column("cash_minor", tables.Big, nullable=False),
+        sa.Column("captured", sa.Integer(), nullable=False),
+        sa.Column("released", sa.Integer(), nullable=False),
+        sa.Column("refunded", sa.Integer(), nullable=False),
+        sa.Column("refunded_points_minor", tables.Big, nullable=False),
+        sa.Column("refunded_cash_minor", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("tender_id", "line_no", name=op.f("pk_tender_line")),
+        sa.UniqueConstraint("tender_id", "line", name=op.f("uq_tender_line_tender_id_line")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "tender_step",
+        sa.Column("tender_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("reference", sa.String(length=100), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("asked", sa.String(length=64), nullable=False),
+        sa.Column("parts", tables.JsonText, nullable=False),
+        sa.Column("redemption_id", tables.Id, nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("tender_id", "kind", "reference", name=op.f("pk_tender_step")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -1073,6 +2114,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("lots", tables.JsonText, nullable=False),
         sa.Column("corrections", tables.JsonText, nullable=True),
         sa.Column("enrolment", tables.JsonText, nullable=True),
+        sa.Column("terms", tables.JsonText, nullable=True),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("created_at", tables.Microseconds(), nullable=False),
         sa.Column("changed_at", tables.Microseconds(), nullable=False),
@@ -1181,6 +2223,38 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(batch_op.f("ix_backtest_version_id_state"), ["version_id", "state"], unique=False)
 
     op.create_table(
+        "catalog_group",
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("quantity_max", sa.Integer(), nullable=True),
+        sa.Column("months", sa.Integer(), nullable=False),
+        sa.Column("anchor", tables.Day, nullable=True),
+        sa.ForeignKeyConstraint(["program_id"], ["program.id"], name=op.f("fk_catalog_group_program_id")),
+        sa.PrimaryKeyConstraint("program_id", "code", name=op.f("pk_catalog_group")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "catalog_item",
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("garment_group", sa.String(length=40), nullable=True),
+        sa.Column("points_minor", tables.Big, nullable=True),
+        sa.ForeignKeyConstraint(["program_id"], ["program.id"], name=op.f("fk_catalog_item_program_id")),
+        sa.PrimaryKeyConstraint("program_id", "kind", "code", name=op.f("pk_catalog_item")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "enrolment",
         sa.Column("id", tables.Id, nullable=False),
         sa.Column("partner_id", tables.Id, nullable=False),
@@ -1263,10 +2337,12 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         )
 
 
-def downgrade() -> None:
+def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     op.drop_table("ruleset_approval")
     op.drop_table("ruleset_activation")
     op.drop_table("enrolment")
+    op.drop_table("catalog_item")
+    op.drop_table("catalog_group")
     op.drop_table("backtest")
     op.drop_table("ruleset_version")
     op.drop_table("ruleset_case")
@@ -1278,35 +2354,72 @@ def downgrade() -> None:
     op.drop_table("api_key")
     op.drop_table("user_account")
     op.drop_table("transfer")
+    op.drop_table("tender_step")
+    op.drop_table("tender_line")
+    op.drop_table("tender")
     op.drop_table("target")
+    op.drop_table("stock_version")
+    op.drop_table("settlement_range")
+    op.drop_table("settlement_line")
+    op.drop_table("settlement")
     op.drop_table("ruleset")
     op.drop_table("reversal")
+    op.drop_table("retention_policy")
     op.drop_table("refund_line")
     op.drop_table("refund")
     op.drop_table("redemption_line")
     op.drop_table("redemption")
+    op.drop_table("product_version")
+    op.drop_table("price_version")
+    op.drop_table("posting_line")
+    op.drop_table("posting_acknowledgement")
+    op.drop_table("posting")
+    op.drop_table("plan_year_member")
+    op.drop_table("plan_year_close")
     op.drop_table("partner_block")
     op.drop_table("partner")
+    op.drop_table("overdraft_repayment")
+    op.drop_table("opening_balance")
     op.drop_table("member_identity")
     op.drop_table("member_history")
+    op.drop_table("member_erasure")
     op.drop_table("lot_use")
     op.drop_table("lot")
+    op.drop_table("ledger_checkpoint")
+    op.drop_table("increase_request")
     op.drop_table("inbound_file")
     op.drop_table("idempotency_record")
     op.drop_table("hold_lot")
     op.drop_table("hold")
     op.drop_table("heartbeat")
+    op.drop_table("grant_progress")
     op.drop_table("file_row_fix")
     op.drop_table("file_row")
+    op.drop_table("file_rollback_left")
+    op.drop_table("file_rollback")
     op.drop_table("file_alert")
+    op.drop_table("export_stream")
+    op.drop_table("export_mark")
+    op.drop_table("export_file")
+    op.drop_table("document_version")
+    op.drop_table("document_line")
+    op.drop_table("document_gap")
+    op.drop_table("document_draft")
+    op.drop_table("document")
     op.drop_table("delivery_attempt")
     op.drop_table("delivery")
+    op.drop_table("customer_version")
+    op.drop_table("customer_identity")
+    op.drop_table("customer")
     op.drop_table("configuration_plan")
+    op.drop_table("code_table_miss")
     op.drop_table("code_table")
+    op.drop_table("close_out")
     op.drop_table("backtest_row")
     op.drop_table("backtest_record")
     op.drop_table("backtest_member")
     op.drop_table("audit_event")
+    op.drop_table("allowance_plan")
     op.drop_table("adjustment")
     op.drop_table("accrual_event")
     op.drop_table("account")

@@ -98,7 +98,7 @@ class TestRecord:
             ({"program_code": "shoes"}, "unknown_program", "/program_code"),
             ({"event_date": "2025-12-31"}, "before_program", "/event_date"),
             ({"event_date": "2026-11-22"}, "event_in_future", "/event_date"),
-            ({"quantity": "-1"}, "negative_quantity_not_supported", "/quantity"),
+            ({"quantity": "-1"}, "original_not_named", "/reference"),
         ],
     )
     def test_refuses_by_name_and_leaves_nothing_behind(self, api, database, key, change, code, pointer):

@@ -305,7 +305,9 @@ class TestUnmapped:
         [found] = api.get(f"{TABLE}/unmapped", key=admin).json["items"]
 
         assert (found["code"], found["rows"]) == ("8", 2)
-        assert found["example"] == {"file_id": file.public_id, "file_name": "file.csv", "row_no": 1}
+        assert found["treated"] == {"refused": 2, "default": 0, "null": 0}
+        place = {"file_id": file.public_id, "file_name": "file.csv", "row_no": 1}
+        assert found["example"] == {**place, "accrual_id": None}
         api.put(f"{TABLE}/entries/8", {"value": "x"}, key=admin)
         assert api.get(f"{TABLE}/unmapped", key=admin).json["items"] == []
 

@@ -14,6 +14,7 @@ from chalicelib.rules import rulesets
 from chalicelib.rules.models import ruleset_version
 from chalicelib.storage.ids import public_id
 from tests.factories.access import make_user_key
+from tests.factories.points import make_earning
 from tests.factories.rules import AUTHOR, LONG_AGO, accrual_document, code_table, document, live_ruleset
 
 ACME = b"acme" * 4
@@ -261,3 +262,21 @@ class TestSimulate:
 
         with database.read() as db:
             assert db.execute(select(func.count()).select_from(audit_event)).scalar_one() == before
+
+
+class TestMaking:
+    def test_a_ruleset_begins_with_its_first_version_and_decides_nothing(self, api, database):
+        with database.write() as db:
+            earning = make_earning(db)
+            key = make_user_key(db)[1]
+        document = accrual_document(f"{earning.partner.code}.bonus")
+
+        made = api.post("/v1/rulesets", {"document": document}, key=key)
+        again = api.post("/v1/rulesets", {"document": document}, key=key)
+        other = api.post("/v1/rulesets", {"document": accrual_document(document["id"], rate="9")}, key=key)
+
+        assert (made.status, made.json["version"], made.json["created"]) == (201, 1, True)
+        assert (again.status, again.json["version_id"]) == (200, made.json["version_id"])
+        assert (other.status, other.code) == (409, "ruleset_exists")
+        found = api.get(f"/v1/rulesets/{document['id']}", key=key).json
+        assert ([each["version"] for each in found["versions"]], found["decides"]) == ([1], [])

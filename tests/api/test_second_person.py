@@ -142,6 +142,31 @@ class TestAnApproverWhoAdministersKeys:
         assert approve(api, path, people["admin"]).status == 200
 
 
+class TestAnAdministratorWhoMadeBothKeys:
+    def test_is_named_in_the_trail_since_nobody_can_tell_whose_hands_typed(self, api, people, path, earning):
+        scopes = ["rules:read", "rules:write"]
+        author = make_key(api, people["admin"], people["kim's id"], scopes, name="author")
+        approver = make_key(api, people["admin"], people["ana's id"], READ_AND_APPROVE, name="approver")
+        save(api, path, earning, author["key"])
+
+        assert approve(api, path, approver["key"]).status == 200
+
+        trail = api.get("/v1/audit", key=people["admin"]).json["items"]
+        [entry] = [each for each in trail if each["action"] == "ruleset.approved"]
+        assert entry["after"]["hands_on_both"] == [author["created_by"]]
+
+    def test_is_nobody_where_two_administrators_made_them(self, api, people, path, earning):
+        author = make_key(api, people["admin"], people["kim's id"], ["rules:read", "rules:write"], name="author")
+        approver = make_key(api, people["other admin"], people["ana's id"], READ_AND_APPROVE, name="approver")
+        save(api, path, earning, author["key"])
+
+        assert approve(api, path, approver["key"]).status == 200
+
+        trail = api.get("/v1/audit", key=people["admin"]).json["items"]
+        [entry] = [each for each in trail if each["action"] == "ruleset.approved"]
+        assert entry["after"]["hands_on_both"] == []
+
+
 class TestTheAuthor:
     def test_is_told_so_first(self, api, people, path, earning, database):
         save(api, path, earning, people["admin"])

@@ -14,7 +14,8 @@ from chalicelib.web import pages
 from chalicelib.web.call import Call
 from chalicelib.web.pages import PageQuery
 from chalicelib.web.registry import ENDPOINTS, EndpointSpec, Open
-from tests.contract.world import BODIES, OWN_NAMES, Hub, World, headers, path_of
+from tests.contract.bodies import BODIES
+from tests.contract.world import OF_THE_HUB, OWN_NAMES, Hub, World, headers, path_of
 from tests.factories.access import make_user_key
 from tests.factories.partners import NOW
 
@@ -27,6 +28,10 @@ def over(wanted) -> pytest.MarkDecorator:
     """The test, once for each endpoint that is wanted."""
     found = [spec for spec in SPECS if wanted(spec)]
     return pytest.mark.parametrize("spec", found, ids=lambda spec: spec.route)
+
+
+def names_a_partners(spec: EndpointSpec) -> bool:
+    return bool(set(spec.path_parameters) - set(OF_THE_HUB))
 
 
 def is_list(spec: EndpointSpec) -> bool:
@@ -85,8 +90,16 @@ class TestWithoutRights:
         assert (answer.status, answer.code) == (403, "scope_missing")
 
 
+class TestTheHubsOwn:
+    @over(lambda spec: set(OF_THE_HUB) & set(spec.path_parameters))
+    def test_is_nothing_for_a_key_of_one_partner(self, hub: Hub, spec: EndpointSpec):
+        path = path_of(spec, hub.world.mine)
+        answer = send(hub, spec, path, hub.world.mine.admin_key, body=body_for(spec, hub.world.mine))
+        assert answer.status == 403, answer.text
+
+
 class TestAnotherPartnersData:
-    @over(lambda spec: spec.path_parameters)
+    @over(names_a_partners)
     def test_is_not_there_by_path(self, hub: Hub, spec: EndpointSpec):
         body = body_for(spec, hub.world.mine)
         path = path_of(spec, hub.world.theirs)
@@ -94,7 +107,7 @@ class TestAnotherPartnersData:
         assert answer.status == 404, answer.text
         assert not leaks(answer, hub.world, sent=path)
 
-    @over(lambda spec: spec.path_parameters)
+    @over(names_a_partners)
     def test_is_there_for_its_own_partner_on_the_same_path(self, hub: Hub, spec: EndpointSpec):
         # Without this, the 404 above could come from a path that exists for nobody.
         body = body_for(spec, hub.world.theirs)

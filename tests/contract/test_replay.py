@@ -9,7 +9,8 @@ from sqlalchemy import select
 from chalicelib.storage.engine import Database
 from chalicelib.storage.tables import metadata
 from chalicelib.web.registry import ENDPOINTS, Effect, EndpointSpec, Replay
-from tests.contract.world import BODIES, Hub, path_of
+from tests.contract.bodies import BODIES
+from tests.contract.world import Hub, path_of
 
 # Importing the app fills the registry.
 importlib.import_module("app")

@@ -7,7 +7,7 @@ tests: nobody forgets to say what another partner must not reach.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -18,29 +18,33 @@ from chalicelib.access.scopes import Role
 from chalicelib.access.users import User
 from chalicelib.deliveries.models import delivery
 from chalicelib.files import arrivals, expecting, intake, register
+from chalicelib.files.exporting.jobs import ExportFile
 from chalicelib.files.register import InboundFile
-from chalicelib.language import parse_json
-from chalicelib.partners import configuring
 from chalicelib.partners.account_ids import account_id
 from chalicelib.partners.models import partner as partner_table
 from chalicelib.partners.plans import ACTIONS
+from chalicelib.points.finance import settlements
 from chalicelib.points.models import transfer
 from chalicelib.rules import canonical, golden, plan_approvals
 from chalicelib.settings import settings
-from chalicelib.storage import engine, objects
+from chalicelib.storage import objects
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import new_id, public_id
 from chalicelib.web.registry import EndpointSpec
 from chalicelib.workbench.backtests import Backtest
-from tests.factories import backtests
+from tests.contract.finance_bodies import PLAN_YEAR
+from tests.factories import backtests, exports
 from tests.factories.access import make_partner_key, make_user, make_user_key
 from tests.factories.deliveries import make_target as make_outside
 from tests.factories.deliveries import mapping_document
 from tests.factories.files import hours, hours_layout, notification
+from tests.factories.finance import SETTLEMENT
 from tests.factories.gateway import Api
+from tests.factories.house import make_customer, make_price, make_product
 from tests.factories.partners import NOW
 from tests.factories.points import Earning, adjust, earn, hold, make_earning, redeem
 from tests.factories.rules import AUTHOR, accrual_document, code_table, live_ruleset, table_document
+from tests.factories.terms import TERMS, increased, tender
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,15 @@ class Side:
     entry: bytes
     delivery: bytes
     backtest: Backtest
+    export: ExportFile
     hold: bytes
     redemption: bytes
     adjustment: bytes
+    customer: bytes
+    settlement: bytes
+    statement: ExportFile
+    increase: bytes
+    tender: bytes
 
     @property
     def plan_hash(self) -> bytes:
@@ -82,9 +92,13 @@ class Side:
             "member_id": public_id("mbr", earning.member.id),
             "accrual_id": public_id("acr", self.accrual),
             "entry_id": public_id("trf", self.entry),
+            "sku": f"{self.code}-shirt",
+            "customer_id": public_id("cus", self.customer),
             "hold_id": public_id("hld", self.hold),
             "redemption_id": public_id("rdm", self.redemption),
             "adjustment_id": public_id("adj", self.adjustment),
+            "increase_id": public_id("inc", self.increase),
+            "tender_id": public_id("tnd", self.tender),
             "account_id": public_id("acc", account_id(earning.program.id, "member", earning.member.id)),
             "file_id": self.file.public_id,
             "object_key": self.file.object_key,
@@ -95,6 +109,9 @@ class Side:
             "ruleset_version": public_id("rsv", earning.version.version_id),
             "case_id": f"{self.code}-case",
             "backtest_id": self.backtest.public_id,
+            "export_id": self.export.public_id,
+            "settlement_id": public_id("stl", self.settlement),
+            "statement_id": self.statement.public_id,
             "plan_hash": self.plan_hash.hex(),
             "layout_id": f"{self.code}.hours",
             "subject": public_id("usr", self.user.id),
@@ -142,7 +159,7 @@ def _for_several_programs(mapping: dict[str, Any]) -> dict[str, Any]:
 
 def _side(database: Database) -> Side:
     with database.write() as db:
-        earning = make_earning(db, lots={"expires": {"days": 10}})
+        earning = make_earning(db, lots={"expires": {"days": 10}}, terms=TERMS | PLAN_YEAR)
         partner = earning.partner
         layout = hours_layout() | {"id": f"{partner.code}.hours", "partner": partner.code}
         live_ruleset(db, partner.id, layout)
@@ -161,29 +178,28 @@ def _side(database: Database) -> Side:
         held = hold(db, earning, 300)
         redeemed = redeem(db, earning, 200)
         adjusted = adjust(db, earning, 100)
+        increase = increased(db, earning)
+        tendered = tender(db, earning)
+        make_product(db, f"{partner.code}-shirt")
+        make_price(db, f"{partner.code}-shirt", partner_code=partner.code)
+        known = make_customer(db, f"{partner.code}-1", partner_code=partner.code, employee_id="E1")
         user = make_user(db, Role.VIEWER, partner_id=partner.id)
         key, partner_key = make_partner_key(db, partner.id)
         _, admin_key = make_user_key(db, Role.ADMIN, partner_id=partner.id)
         first = select(transfer.c.id).where(transfer.c.partner_id == partner.id).order_by(transfer.c.seq).limit(1)
         entry = db.execute(first).scalar_one()
         waiting = db.execute(select(delivery.c.id).where(delivery.c.partner_id == partner.id)).scalar_one()
-    bucket, name = settings().bucket("hub-in"), f"{partner.code}/hours/file.csv"
-    # Nobody knows the employee, so that there is a row to mend.
-    objects.put(bucket, name, hours("e1,E99,2026-11-02,8").encode())
-    found = objects.head(bucket, name)
-    assert found is not None
     assert recorded.id is not None
-    file = arrivals.register_object(database, bucket, found, now=NOW)
-    intake.handle(database, notification(name), clock=lambda: NOW, remaining_s=lambda: 900.0)
-    with database.read() as db:
-        file = register.load(db, file.id)
+    file = _file_with_a_rejected_row(database, partner.code)
     with database.write() as db:
         expected = {"layout": "hours", "since": "2026-11-18", "due": "06:00"}
-        manifest = json.dumps({"expected_files": [expected]})
+        manifest = json.dumps({"expected_files": [expected], "settlement": SETTLEMENT})
         db.execute(update(partner_table).where(partner_table.c.id == partner.id).values(manifest=manifest))
         expecting.watch(db, now=NOW)
-    assert (file.state, file.rows_rejected) == ("processed", 1)
+        settled, _ = settlements.settle(db, partner, "2026-09", caller=AUTHOR, now=NOW)
     asked = backtests.asked(database, partner.id, earning.version)
+    sent = exports.write(database, "balances_sfcc", partner)
+    stated = exports.ask(database, "statement", partner, period=(date(2026, 9, 1), date(2026, 9, 30)))
     return Side(
         earning,
         user,
@@ -195,85 +211,30 @@ def _side(database: Database) -> Side:
         entry,
         waiting,
         asked,
+        sent.file,
         held.id,
         redeemed.id,
         adjusted.id,
+        known,
+        settled.id,
+        stated,
+        increase,
+        tendered,
     )
 
 
-def _accrual(side: Side, **more: Any) -> dict[str, Any]:
-    return {
-        "program_code": "uniform",
-        "event_id": f"new-{new_id().hex()}",
-        "employee_id": "E1",
-        "event_type": "HOURS",
-        "event_date": "2026-11-03",
-        "quantity": "4",
-        "unit": "HOUR",
-        **more,
-    }
-
-
-def _of_member(side: Side, **more: Any) -> dict[str, Any]:
-    named = {"partner_code": side.code, "program_code": "uniform", "employee_id": "E1"}
-    return {**named, "reference": f"new-{new_id().hex()}", **more}
-
-
-def _roster(side: Side) -> dict[str, Any]:
-    return {
-        "partner_code": side.code,
-        "employee_id": "E77",
-        "action": "A",
-        "first_name": "Ada",
-        "last_name": "Byron",
-        "hire_date": "2026-01-01",
-        "job_code": "CREW",
-        "country": "US",
-        "effective_date": "2026-01-01",
-    }
-
-
-def _program(side: Side) -> dict[str, Any]:
-    return {
-        "partner_code": side.code,
-        "code": "second",
-        "name": "Second",
-        "kind": "accrual",
-        "unit": "points",
-        "scale": 2,
-        "time_zone": "America/Chicago",
-        "ruleset": f"{side.code}.accrual",
-        "effective_from": "2026-01-01",
-        "lots": {"expires": None},
-    }
-
-
-def _bundle(side: Side) -> dict[str, Any]:
-    manifest = {
-        "code": "newcomer",
-        "name": "Newcomer",
-        "time_zone": "America/Chicago",
-        "contacts": [],
-        "programs": [{**_program(side), "ruleset": "newcomer.accrual"}],
-    }
-    del manifest["programs"][0]["partner_code"]
-    return {"manifest": manifest, "rulesets": [accrual_document("newcomer.accrual")]}
-
-
-def _configuration(side: Side) -> dict[str, Any]:
-    bundle = _bundle(side)
-    return {"manifests": [bundle["manifest"]], "rulesets": bundle["rulesets"]}
-
-
-def _planned(side: Side) -> dict[str, Any]:
-    """The same with its plan, which says what would be new for a newcomer whom nobody knows."""
-    documents = {"layouts": [], "code_tables": [], **_configuration(side)}
-    now = datetime.now(UTC)
-    with engine.database().write() as db:
-        found = configuring.configure(
-            db, parse_json(canonical.text(documents)), shared=True, dry_run=True, caller=AUTHOR, now=now
-        )
-    return {**documents, "plan_hash": found.digest.hex()}
+def _file_with_a_rejected_row(database: Database, code: str) -> InboundFile:
+    bucket, name = settings().bucket("hub-in"), f"{code}/hours/file.csv"
+    # Nobody knows the employee, so that there is a row to mend.
+    objects.put(bucket, name, hours("e1,E99,2026-11-02,8").encode())
+    found = objects.head(bucket, name)
+    assert found is not None
+    file = arrivals.register_object(database, bucket, found, now=NOW)
+    intake.handle(database, notification(name), clock=lambda: NOW, remaining_s=lambda: 900.0)
+    with database.read() as db:
+        read = register.load(db, file.id)
+    assert (read.state, read.rows_rejected) == ("processed", 1)
+    return read
 
 
 #: A case that says the same of every version: it does not apply.
@@ -284,80 +245,12 @@ GOLDEN: Mapping[str, Any] = {
     "expect": {"applies": False},
 }
 
-#: A body of each endpoint that takes one, which succeeds for an administrator of the hub.
-BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
-    "POST /v1/users": lambda side: {
-        "email": "new@example.com",
-        "name": "New",
-        "role": "viewer",
-        "partner_id": side.ids["partner_id"],
-    },
-    "PATCH /v1/users/{user_id}": lambda _: {"name": "Renamed"},
-    "POST /v1/api-keys": lambda side: {
-        "name": "new",
-        "scopes": ["files:read"],
-        "partner_id": side.ids["partner_id"],
-    },
-    "POST /v1/api-keys/{key_id}/rotate": lambda _: {"overlap_hours": 1},
-    "POST /v1/partners/{partner_id}/status": lambda _: {"status": "suspended", "reason": "a test"},
-    "PUT /v1/partners/{partner_id}/onboarding": _bundle,
-    "POST /v1/config/plan": _configuration,
-    "POST /v1/config/plans/{plan_hash}/approve": lambda _: {"note": "a test"},
-    "POST /v1/config/apply": _planned,
-    "POST /v1/programs": _program,
-    "POST /v1/members": _roster,
-    "PUT /v1/members/{member_id}/enrollments/{program_id}": lambda _: {"valid_from": "2026-11-01", "tier": "gold"},
-    "POST /v1/accruals": lambda side: _accrual(side, partner_code=side.code),
-    "POST /v1/accruals/batch": lambda side: {"partner_code": side.code, "events": [_accrual(side)]},
-    "POST /v1/accruals/preview": lambda side: _accrual(
-        side, partner_code=side.code, ruleset_version=side.ids["ruleset_version"]
-    ),
-    "POST /v1/accruals/{accrual_id}/reverse": lambda _: {"reason": "a test"},
-    "POST /v1/holds": lambda side: _of_member(side, points="1", ttl_s=600),
-    "POST /v1/holds/{hold_id}/capture": lambda _: {"reference": "new", "points": "1"},
-    "POST /v1/holds/{hold_id}/release": lambda _: {"points": "1"},
-    "POST /v1/redemptions": lambda side: _of_member(side, lines=[{"line": "1", "points": "1"}]),
-    "POST /v1/redemptions/{redemption_id}/refund": lambda _: {"reference": "new", "lines": [{"line": "1"}]},
-    "POST /v1/ledger/adjustments": lambda side: _of_member(side, points="1", reason_code="correction"),
-    "POST /v1/ledger/adjustments/{adjustment_id}/approve": lambda _: {"decision": "approve"},
-    "POST /v1/expirations/run": lambda side: {"program_id": side.ids["program_id"]},
-    "POST /v1/files/validate": lambda side: {
-        "partner_code": side.code,
-        "layout": "hours",
-        "text": hours("e7,E1,2026-11-02,8"),
-    },
-    "POST /v1/files/upload-url": lambda side: {
-        "partner_code": side.code,
-        "layout": "hours",
-        "name": "new.csv",
-        "size_bytes": 100,
-    },
-    "POST /v1/files/{file_id}/reprocess": lambda _: {"rules": "latest"},
-    "PATCH /v1/files/{file_id}/rows/{row_no}": lambda _: {"cells": {"hours": "7.5"}, "reason": "a test"},
-    "POST /v1/files/{file_id}/rows/resubmit": lambda _: {"rows": [1]},
-    "POST /v1/deliveries/{delivery_id}/retry": lambda _: {"action": "retry", "reason": "a test"},
-    "POST /v1/rulesets/{ruleset_id}/versions": lambda side: {
-        "document": accrual_document(side.ids["ruleset_id"], rate="3")
-    },
-    "POST /v1/rulesets/{ruleset_id}/versions/{version}/simulate": lambda side: {"accrual_id": side.ids["accrual_id"]},
-    "POST /v1/rulesets/{ruleset_id}/versions/{version}/backtests": lambda side: {
-        "partner_code": side.code,
-        "from_date": "2026-11-01",
-    },
-    "POST /v1/rulesets/{ruleset_id}/versions/{version}/approve": lambda _: {"note": "a test"},
-    "POST /v1/rulesets/{ruleset_id}/versions/{version}/promote": lambda _: {"effective_from": "2027-01-01"},
-    "POST /v1/rulesets/{ruleset_id}/rollback": lambda _: {"effective_from": "2026-12-05", "reason": "a test"},
-    "PUT /v1/code-tables/{table}/entries/{code}": lambda _: {
-        "value": "2",
-        "effective_from": "2026-07-01",
-        "ends_earlier": True,
-        "reason": "a test",
-    },
-    "PUT /v1/rulesets/{ruleset_id}/cases/{case_id}": lambda _: {**GOLDEN, "why": "a test"},
-}
+#: Path parameters that name something of the hub itself, which no partner has.
+OF_THE_HUB: Mapping[str, str] = {"data_class": "answers", "schedule": "expirations"}
 #: Path parameters that mean something else at one endpoint.
 OTHER_MEANING: Mapping[tuple[str, str], Callable[[Side], str]] = {
     ("PUT /v1/partners/{partner_id}/onboarding", "partner_id"): lambda side: side.code,
+    ("PUT /v1/customers/{customer_id}/identities/{system}", "system"): lambda _: "sap",
 }
 #: What an administrator of the hub writes there, where it is not something of a partner.
 WRITTEN_TO: Mapping[str, Mapping[str, str]] = {"PUT /v1/partners/{partner_id}/onboarding": {"partner_id": "newcomer"}}
@@ -365,7 +258,8 @@ WRITTEN_TO: Mapping[str, Mapping[str, str]] = {"PUT /v1/partners/{partner_id}/on
 OWN_NAMES = frozenset(
     {
         "employee_id", "manager_id", "event_id", "program_code", "job_code", "job_code_override", "union_code",
-        "location_code", "code", "contacts", "version", "from_version", "to_version", "reason_code",
+        "location_code", "salesforce_id", "external_id", "code", "contacts", "version", "from_version", "to_version",
+        "reason_code",
     }
 )  # fmt: skip
 
@@ -375,7 +269,8 @@ def path_of(spec: EndpointSpec, side: Side, *, written: bool = False) -> str:
     path = spec.path
     for name in spec.path_parameters:
         meaning = OTHER_MEANING.get((spec.route, name))
-        value = "1" if name in {"version", "row_no"} else meaning(side) if meaning else side.ids[name]
+        numbered = {"version": "1", "row_no": "1", **OF_THE_HUB}
+        value = numbered[name] if name in numbered else meaning(side) if meaning else side.ids[name]
         if written:
             value = WRITTEN_TO.get(spec.route, {}).get(name, value)
         path = path.replace(f"{{{name}}}", value)

@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.files import retrying
-from chalicelib.partners import directory
-from chalicelib.storage import bulk, engine
+from chalicelib.access.caller import Caller
+from chalicelib.files import retrying, rollbacks
+from chalicelib.partners import directory, members, programs
+from chalicelib.points import proof, redemptions
+from chalicelib.points.redemptions import Line
+from chalicelib.settings import settings
+from chalicelib.storage import bulk, engine, queues
+from chalicelib.storage.ids import public_id
 from chalicelib.web import authentication
 from tests.factories.access import make_partner_key
 from tests.factories.gateway import Api
@@ -179,6 +184,39 @@ class TestTheFileHandlerOnOtherWays:
         monkeypatch.setattr(bulk, "_LOAD_ROWS_MIN", 1)
 
         survives_every_crash(record_property, world, world.drop, world.intake, mode, "LOAD DATA", known=known)
+
+
+@pytest.mark.parametrize("mode", ["crash", "dead"])
+class TestTheRollbackOfAFile:
+    """Rows that were tried again among them, and points that are spent."""
+
+    def test_ends_as_if_nothing_had_happened(self, record_property, world: World, mode: Mode):
+        world.restore(world.snapshot())
+        world.drop(content=EARLY)
+        world.drop("people", ROSTER)
+        world.settle()
+        wrong = next(file for file in world.files() if file.layout_name == "hours")
+        with world.database.write() as db:
+            of = members.by_employee(db, wrong.partner_id, ["E9"])["E9"]
+            [program] = programs.of_partner(db, wrong.partner_id).values()
+            caller = Caller("usr_00000000000000000000000001", "rollback")
+            redemptions.redeem(db, program, of.id, [Line("1", 700)], reference="till", caller=caller, now=world.clock())
+            rollbacks.request(db, wrong.id, reason="the wrong month", caller=caller, now=world.clock())
+
+        def prepare() -> None:
+            with world.database.read() as db:
+                run = rollbacks.of_file(db, wrong.id)
+            assert run is not None
+            queues.send(settings().queue("files"), {"rollback": public_id("rbk", run.id)})
+
+        survives_every_crash(record_property, world, prepare, lambda _: world.work(), mode, "rollback")
+        [file] = [file for file in world.files() if file.layout_name == "hours"]
+        assert file.state == "rolled_back"
+        with world.database.read() as db:
+            assert proof.check(db) == []
+            run = rollbacks.of_file(db, wrong.id)
+            assert run is not None
+            assert (run.undone, run.left_over) == (2, 1)
 
 
 @pytest.mark.parametrize("mode", ["crash", "dead"])

@@ -25,7 +25,7 @@ Mode = Literal["crash", "dead"]
 _COMMIT = "COMMIT"
 #: A seam, after what tells it from its like on another way.
 Edge = tuple[str, str]
-_LISTED = re.compile(r"\((?:\?|%\(\w+\)s)(?:, ?(?:\?|%\(\w+\)s))*\)")
+_LISTED = re.compile(r"\((?:\?|%s|%\(\w+\)s)(?:, ?(?:\?|%s|%\(\w+\)s))*\)")
 _FILE = re.compile(r"/proc/self/fd/\d+")
 
 

@@ -155,7 +155,7 @@ class World:
         for bucket in _BUCKETS:
             for key in list(_kept(bucket)):
                 _kept(bucket).pop(key)
-        for queue in ("files", "deliveries", "backtests"):
+        for queue in ("files", "deliveries", "backtests", "exports", "schedules"):
             _waiting(queue).clear()
         self.store.call("POST", "/_reset")
         self.store.seed("acme_E1", "acme_E2", "acme_E3", "acme_E9")

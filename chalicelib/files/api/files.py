@@ -9,6 +9,8 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound
 from chalicelib.files import conserving, expecting, quality, receipts, register, resubmitting, showing
+from chalicelib.files.api import rollback_shapes
+from chalicelib.files.api.rollback_shapes import RollbackView
 from chalicelib.files.controls import shown_sum
 from chalicelib.files.expecting import Expected
 from chalicelib.files.models import NOBODY
@@ -38,6 +40,8 @@ FileState = Literal[
     "duplicate",
     "ignored",
     "broken",
+    "rolling_back",
+    "rolled_back",
 ]
 
 
@@ -168,6 +172,7 @@ class FileDetailView(FileView):
     duplicates_in: list[EarlierView] | None = Field(
         description="Where duplicate rows were before; only with `duplicates=true`."
     )
+    rollback: RollbackView | None = Field(description="How far the file is taken back; null: nobody asked for it.")
 
 
 class ProgramPointsView(View):
@@ -178,6 +183,8 @@ class ProgramPointsView(View):
     points_in: AmountText
     points_posted: AmountText
     ruleset_versions: list[str]
+    corrections: int = Field(default=0, description="Rows with a quantity below zero, which corrected earlier events.")
+    points_corrected: AmountText | None = Field(default=None, description="What they took back; null: there are none.")
 
 
 class ReconciliationView(View):
@@ -328,6 +335,7 @@ def get_file(call: Call, file_id: FileId, query: DetailQuery) -> FileDetailView:
             unmapped_rows=found.unmapped_rows,
         ),
         corrected_rows=resubmitting.corrected_rows(call.db, file),
+        rollback=rollback_shapes.of_file(call.db, file),
         duplicates_in=None
         if earlier is None
         else [

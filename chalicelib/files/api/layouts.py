@@ -12,6 +12,7 @@ from chalicelib.errors import InvalidInput, NotFound
 from chalicelib.files import layouts
 from chalicelib.rules import catalogue
 from chalicelib.rules.catalogue import Listed
+from chalicelib.rules.entities import Entity
 from chalicelib.rules.layouts import Layout
 from chalicelib.rules.versions import LiveVersion
 from chalicelib.storage.ids import public_id
@@ -34,7 +35,7 @@ class LayoutView(View):
     id: str = Field(description="The code of the layout's ruleset.")
     name: str
     partner_id: PublicId | None = Field(description="Null when every partner may use it.")
-    entity: Literal["roster", "accrual", "code_table"]
+    entity: Entity
     mode: Literal["delta", "snapshot"]
     rank: int = Field(description="Of files that arrive together, a lower rank goes first.")
     version: int

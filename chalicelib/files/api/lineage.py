@@ -1,13 +1,14 @@
 """/v1/ledger/entries/{entry_id}/lineage: from points back to the row that earned them, and on to who was told."""
 
 from datetime import datetime
+from typing import Any
 
 from chalice.app import Blueprint
 from pydantic import Field, JsonValue
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound
-from chalicelib.files import archive, fixing, register, showing
+from chalicelib.files import archive, fixing, redacting, register, showing
 from chalicelib.files.register import InboundFile
 from chalicelib.files.showing import Cells
 from chalicelib.partners import directory
@@ -27,6 +28,15 @@ from chalicelib.web.shapes import PublicId, Query, View
 blueprint = Blueprint(__name__)
 
 
+class ErasedLineView(View):
+    """What is known of a row that was erased with the person it was about, or of which a cell was."""
+
+    sha256: str = Field(
+        description="Of the row's bytes as they arrived: whoever has them can prove that it is this one."
+    )
+    signed: bool = Field(description="Whether the hub's signature of the file's erased rows holds.")
+
+
 class RowSourceView(View):
     """The row of a file, as it lies in the archive."""
 
@@ -44,6 +54,7 @@ class RowSourceView(View):
     corrected: str | None = Field(
         description="The row as it was corrected before it was decided; null when it was not, or as for `raw`."
     )
+    erased: ErasedLineView | None = Field(description="Null: the row is in the archive as it arrived.")
 
 
 class DecisionView(View):
@@ -155,15 +166,30 @@ def _source(call: Call, event: Event) -> RowSourceView | None:
     )
 
 
-def _texts(call: Call, file: InboundFile, row_no: int, offset: int, length: int) -> dict[str, str | None]:
+def _texts(call: Call, file: InboundFile, row_no: int, offset: int, length: int) -> dict[str, Any]:
     """The row as it arrived, by one ranged read of the archive, and as it was corrected."""
     layout = showing.layout_of(call.db, file)
     partner = directory.by_id(call.db, file.partner_id)
     if layout is None or partner is None or file.sha256 is None:
-        return {"raw": None, "corrected": None}
+        return {"raw": None, "corrected": None, "erased": None}
     cells = Cells(layout, file, personal=Scope.MEMBERS_PERSONAL in call.principal.scopes)
     corrected = fixing.corrected(call.db, file, row_no)
+    try:
+        raw = archive.raw_row(partner.code, file.sha256, offset=offset, length=length)
+    except NotFound:
+        # Archives are kept for as long as the retention policy says; file and row number stay.
+        return {"raw": None, "corrected": None, "erased": None}
+    erased = _erased(partner.code, file.sha256, offset) if redacting.FILL in raw else None
+    if erased is not None and redacting.is_erased(raw, layout.spec.format):
+        return {"raw": None, "corrected": None, "erased": erased}
     return {
-        "raw": cells.text(archive.raw_row(partner.code, file.sha256, offset=offset, length=length)),
+        "erased": erased,
+        "raw": cells.text(raw),
         "corrected": None if corrected is None else cells.text(corrected),
     }
+
+
+def _erased(partner_code: str, sha256: bytes, offset: int) -> ErasedLineView | None:
+    found = redacting.read_record(partner_code, sha256)
+    line = None if found is None else found[0].line_at(offset)
+    return None if found is None or line is None else ErasedLineView(sha256=line.sha256, signed=found[1])

@@ -1,4 +1,4 @@
-"""POST /v1/files/{file_id}/reprocess: what a file would come to if it were loaded again."""
+"""POST /v1/files/{file_id}/reprocess: what a file would come to if it were loaded again, and having it so."""
 
 from typing import Literal
 
@@ -6,14 +6,18 @@ from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.access.scopes import Scope
-from chalicelib.errors import Broken, NotFound, Unprocessable
-from chalicelib.files import reprocessing
+from chalicelib.deliveries.wake import wake
+from chalicelib.errors import Broken, NotFound, NotPermitted, Unprocessable
+from chalicelib.files import reprocessed, reprocessing
 from chalicelib.files.api.files import readable
+from chalicelib.files.api.mending import answer_soon
 from chalicelib.files.fixing import FileNotFinished
+from chalicelib.files.reprocessed import DifferenceChanged, EventCorrected
 from chalicelib.files.reprocessing import Compared, Outcome
 from chalicelib.partners import directory, programs
+from chalicelib.points.reversals import PointsSpent
 from chalicelib.storage.ids import public_id
-from chalicelib.web import amounts
+from chalicelib.web import amounts, clock
 from chalicelib.web.amounts import AmountText
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
@@ -29,7 +33,14 @@ class ReprocessBody(Body):
     rules: Literal["same", "latest"] = Field(
         "latest", description="`same`: as known when the file came; `latest`: as in force now."
     )
-    dry_run: Literal[True] = Field(True, description="Only the difference is worked out.")
+    dry_run: bool = Field(True, description="Only work out the difference.")
+    difference: str | None = Field(
+        None,
+        max_length=64,
+        description="With `dry_run` false: the difference that is to be made, as a dry run named it.",
+        examples=["9f" * 32],
+    )
+    reason: str | None = Field(None, max_length=500, description="With `dry_run` false: why.")
 
 
 class RowOutcomeView(View):
@@ -60,9 +71,11 @@ class ProgramDifferenceView(View):
 
 
 class ReprocessView(View):
-    """The difference between the file as it is and as it would be. Nothing of it is kept."""
+    """The difference between the file as it was and as it is now; of a dry run, as it would be."""
 
     file_id: PublicId
+    dry_run: bool
+    difference: str = Field(description="What names exactly this difference; give it back to have it made.")
     rules: Literal["same", "latest"]
     rows: int
     differing: int
@@ -79,19 +92,41 @@ class ReprocessView(View):
     "POST /v1/files/{file_id}/reprocess",
     scope=Scope.FILES_WRITE,
     idempotent=True,
-    raises=[NotFound, FileNotFinished, Unprocessable],
+    raises=[NotFound, FileNotFinished, Unprocessable, DifferenceChanged, EventCorrected, PointsSpent, NotPermitted],
 )
 def reprocess_file(call: Call, file_id: FileId, body: ReprocessBody) -> ReprocessView:
-    """Show what a file of accruals would come to if it were taken back and loaded again; nothing is changed."""
+    """Show what a file of accruals would come to if it were loaded again, or have exactly that difference made.
+
+    Rows that end otherwise are recorded anew by the named rules, and what they had earned is taken back. Made by those
+    only who may correct the ledger.
+    """
     file = readable(call, file_id)
     partner = directory.by_id(call.db, file.partner_id)
     if partner is None:
         raise Broken(f"File {file.public_id} belongs to no partner.")
-    found = reprocessing.compare(call.db, file, partner, body.rules, now=call.now)
-    return _view(call, file.public_id, body.rules, found)
+    if body.dry_run:
+        found = reprocessing.compare(call.db, file, partner, body.rules, now=call.now)
+        return _view(call, file.public_id, body, found)
+    if Scope.LEDGER_ADJUST not in call.principal.scopes:
+        raise NotPermitted(f"Processing a file again with effect needs the scope {Scope.LEDGER_ADJUST}.")
+    if body.difference is None or not body.reason:
+        raise Unprocessable("Name the difference that a dry run has shown, and say why.", code="difference_not_named")
+    found = reprocessed.apply(
+        call.db,
+        file.id,
+        partner,
+        body.rules,
+        difference=body.difference,
+        reason=body.reason,
+        caller=call.caller,
+        now=call.now,
+    )
+    call.after_commit(answer_soon(file))
+    call.after_commit(lambda: wake(now=clock.now()))
+    return _view(call, file.public_id, body, found)
 
 
-def _view(call: Call, file_id: str, rules: Literal["same", "latest"], found: Compared) -> ReprocessView:
+def _view(call: Call, file_id: str, body: ReprocessBody, found: Compared) -> ReprocessView:
     known = programs.by_ids(call.db, set(found.points_minor))
 
     def outcome(each: Outcome) -> RowOutcomeView:
@@ -108,7 +143,9 @@ def _view(call: Call, file_id: str, rules: Literal["same", "latest"], found: Com
 
     return ReprocessView(
         file_id=file_id,
-        rules=rules,
+        dry_run=body.dry_run,
+        difference=reprocessed.token(found, body.rules),
+        rules=body.rules,
         rows=found.rows,
         differing=found.differing,
         newly_accepted=found.newly_accepted,
@@ -124,6 +161,6 @@ def _view(call: Call, file_id: str, rules: Literal["same", "latest"], found: Com
         ],
         differences=[
             RowDifferenceView(row_no=each.row_no, before=outcome(each.before), after=outcome(each.after))
-            for each in found.differences
+            for each in found.differences[: reprocessing.DIFFERENCES_MAX]
         ],
     )

@@ -1,4 +1,4 @@
-"""GET /v1/code-tables/{table}/unmapped: which codes files bring that a table does not have."""
+"""GET /v1/code-tables/{table}/unmapped: which codes come that a table does not have, and what became of them."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound
 from chalicelib.files import unmapped
-from chalicelib.files.unmapped import UnmappedCode
+from chalicelib.files.unmapped import Example, UnmappedCode
 from chalicelib.rules import code_table_listing
 from chalicelib.storage.ids import public_id
 from chalicelib.web import pages
@@ -22,18 +22,38 @@ blueprint = Blueprint(__name__)
 
 
 class ExampleView(View):
-    """A row that has the code: the first one of the latest file."""
+    """A record that has the code: the first row of the latest file, or an accrual where no file brought the code."""
 
-    file_id: PublicId
-    file_name: str
-    row_no: int
+    file_id: PublicId | None
+    file_name: str | None
+    row_no: int | None
+    accrual_id: PublicId | None
+
+    @classmethod
+    def of(cls, found: Example) -> "ExampleView":
+        """The view of one example."""
+        return cls(
+            file_id=None if found.file_id is None else public_id("fil", found.file_id),
+            file_name=found.file_name,
+            row_no=found.row_no,
+            accrual_id=None if found.accrual_id is None else public_id("acr", found.accrual_id),
+        )
+
+
+class TreatedView(View):
+    """What became of the records that asked for the code; where a rule has a default and null, ``default`` has both."""
+
+    refused: int = Field(description="Rows of files that were rejected for it; they pass when the table has it.")
+    default: int = Field(description="Records that were decided with the default of their rule or layout.")
+    null: int = Field(description="Records that were decided without a value.")
 
 
 class UnmappedView(View):
-    """One code that the table lacks on a day for which a row asked."""
+    """One code that the table lacks on a day for which a record asked."""
 
     code: str = Field(description="As the look-up asked for it. Codes of personal columns are not kept.")
-    rows: int = Field(description="Rows of files that were rejected for it.")
+    rows: int = Field(description="Records that asked for it, however they were treated.")
+    treated: TreatedView
     first_seen: datetime
     last_seen: datetime
     example: ExampleView
@@ -41,19 +61,19 @@ class UnmappedView(View):
     @classmethod
     def of(cls, found: UnmappedCode) -> "UnmappedView":
         """The view of one code."""
-        example = ExampleView(file_id=public_id("fil", found.file_id), file_name=found.file_name, row_no=found.row_no)
         return cls(
             code=found.code,
             rows=found.rows,
+            treated=TreatedView(refused=found.refused, default=found.defaulted, null=found.nulled),
             first_seen=found.first_seen,
             last_seen=found.last_seen,
-            example=example,
+            example=ExampleView.of(found.example),
         )
 
 
 @endpoint(blueprint, "GET /v1/code-tables/{table}/unmapped", scope=Scope.RULES_READ, raises=[NotFound])
 def list_unmapped_codes(call: Call, table: CodeTableCode, query: PageQuery) -> Page[UnmappedView]:
-    """List the codes that rows of files were rejected for, because the table lacks them still, in their order."""
+    """List the codes that records asked for and the table lacks still, in their order, and how they were treated."""
     found = code_table_listing.find(call.db, table, partner_id=call.partner_scope)
     after = pages.after_text(call, query)
     codes = unmapped.of_table(

@@ -40,6 +40,7 @@ class ProgramView(View):
     lots: dict[str, Any]
     corrections: dict[str, Any] | None = Field(description="How points are corrected; null: as every program does.")
     enrolment: dict[str, Any] | None = Field(description="The rule that enrols; null: members are enrolled by hand.")
+    terms: dict[str, Any] | None = Field(description="Grants, eligibility, leaving, increases, prices; null: none.")
     status: Status
     created_at: datetime
     changed_at: datetime
@@ -167,5 +168,6 @@ def _shown(program: Program) -> dict[str, Any]:
         "lots": dict(program.lots),
         "corrections": None if program.corrections is None else dict(program.corrections),
         "enrolment": None if program.enrolment is None else dict(program.enrolment),
+        "terms": None if program.terms is None else dict(program.terms),
         **{name: getattr(program, name) for name in same},
     }

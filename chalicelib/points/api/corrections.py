@@ -9,12 +9,12 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries.wake import wake
 from chalicelib.errors import InvalidInput, NotFound, OtherContent, UnknownReference, Unprocessable
-from chalicelib.partners import directory, programs
+from chalicelib.partners import programs
 from chalicelib.partners.programs import Program
 from chalicelib.points import adjustments, expirations, history, policy, reversals
 from chalicelib.points.adjustments import Adjustment, Decided, NewAdjustment, OwnAdjustment, State
 from chalicelib.points.api.ledger import DayToCome
-from chalicelib.points.api.whose import MemberBody, Reference, member_in_program, program_of
+from chalicelib.points.api.whose import MemberBody, Reference, member_in_program, program_of, programs_named
 from chalicelib.points.expirations import Expiry
 from chalicelib.points.lots import InsufficientPoints
 from chalicelib.points.reversals import PointsSpent, Reversal
@@ -31,7 +31,6 @@ blueprint = Blueprint(__name__)
 
 #: Accounts expired in one request; more are left to another request or to the night.
 _ACCOUNTS_MAX = 1_000
-_PROGRAMS_MAX = 200
 
 
 class AdjustmentBody(MemberBody):
@@ -253,7 +252,7 @@ def run_expirations(call: Call, body: ExpiryBody) -> ExpiryView:
     """Post what was not spent by its last day, as of a business date; running a date again changes nothing."""
     shown: list[ProgramExpiryView] = []
     complete = True
-    for program in _programs(call, body):
+    for program in programs_named(call, body.partner_id, body.program_id):
         today = programs.business_date(call.now, program)
         day = body.business_date or today
         if day > today:
@@ -271,20 +270,3 @@ def run_expirations(call: Call, body: ExpiryBody) -> ExpiryView:
     if not body.dry_run:
         call.after_commit(lambda: wake(now=clock.now()))
     return ExpiryView(dry_run=body.dry_run, complete=complete, programs=shown)
-
-
-def _programs(call: Call, body: ExpiryBody) -> list[Program]:
-    """The programs that the body names, which the caller may see. Raises NotFound."""
-    partner_id = call.partner_scope
-    if body.partner_id is not None:
-        partner_id = directory.named(call.db, body.partner_id).id
-        call.require_partner(partner_id)
-    if body.program_id is not None:
-        program = program_of(call, raw_id("prg", body.program_id))
-        if partner_id not in {None, program.partner_id}:
-            raise NotFound("The partner has no such program.")
-        return [program]
-    found = programs.search(call.db, partner_id=partner_id, limit=_PROGRAMS_MAX + 1)
-    if len(found) > _PROGRAMS_MAX:
-        raise InvalidInput("There are too many programs for one request: name a partner.", code="too_many_programs")
-    return found

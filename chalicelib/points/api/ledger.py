@@ -101,11 +101,15 @@ class BalanceQuery(Query):
 #: How the source of each kind of entry is shown.
 _SOURCES: Final[Mapping[str, str]] = {
     "accrual": "acr",
+    "opening": "opb",
     "redemption": "rdm",
     "refund": "rfd",
     "expiry": "trf",
     "adjustment": "adj",
     "reversal": "rev",
+    "year_forfeit": "pym",
+    "carry_out": "pym",
+    "carry_in": "pym",
 }
 
 
@@ -115,7 +119,18 @@ class EntryView(View):
     id: PublicId
     program_id: PublicId
     entry_no: int = Field(description="1, 2, 3, … within the account.")
-    kind: Literal["accrual", "redemption", "refund", "expiry", "adjustment", "reversal"]
+    kind: Literal[
+        "accrual",
+        "opening",
+        "redemption",
+        "refund",
+        "expiry",
+        "adjustment",
+        "reversal",
+        "year_forfeit",
+        "carry_out",
+        "carry_in",
+    ]
     amount: AmountText
     accrual_id: PublicId | None = Field(description="The event that earned it.")
     source_id: PublicId = Field(description="What caused it: an accrual, redemption, refund, …; an expiry is its own.")

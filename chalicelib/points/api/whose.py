@@ -6,10 +6,15 @@ from pydantic import Field
 
 from chalicelib.errors import Fault, InvalidInput, NotFound, UnknownReference
 from chalicelib.partners import directory, members, programs
+from chalicelib.partners.directory import Partner
 from chalicelib.partners.members import MemberRef
 from chalicelib.partners.programs import Program
+from chalicelib.storage.ids import raw_id
 from chalicelib.web.call import Call
 from chalicelib.web.shapes import Body
+
+#: Programs that one request may go through.
+_PROGRAMS_MAX = 200
 
 PartnerCode = Annotated[
     str | None,
@@ -32,10 +37,19 @@ class MemberBody(Body):
 
 def member_in_program(call: Call, body: MemberBody) -> tuple[Program, MemberRef]:
     """The program and the member that a body names. Raises NotFound, InvalidInput, UnknownReference, Unprocessable."""
-    if body.partner_code is not None:
-        partner = directory.by_code(call.db, body.partner_code)
+    partner = partner_of(call, body.partner_code)
+    program = programs.of_partner(call.db, partner.id).get(body.program_code)
+    if program is None:
+        raise UnknownReference("The partner has no program of this code.", code="unknown_program")
+    return program, member_of_partner(call, partner, body.employee_id)
+
+
+def partner_of(call: Call, code: str | None) -> Partner:
+    """The active partner of a code, or the key's own. Raises NotFound, InvalidInput, Unprocessable."""
+    if code is not None:
+        partner = directory.by_code(call.db, code)
         if partner is None:
-            raise NotFound(f"There is no partner {body.partner_code!r}, or it is not yours.")
+            raise NotFound(f"There is no partner {code!r}, or it is not yours.")
         call.require_partner(partner.id)
     elif call.partner_scope is None:
         message = "Name the partner: this key is not bound to one."
@@ -44,13 +58,16 @@ def member_in_program(call: Call, body: MemberBody) -> tuple[Program, MemberRef]
     else:
         partner = directory.known(call.db, call.partner_scope)
     directory.require_active(partner)
-    program = programs.of_partner(call.db, partner.id).get(body.program_code)
-    if program is None:
-        raise UnknownReference("The partner has no program of this code.", code="unknown_program")
-    member = members.by_employee(call.db, partner.id, [body.employee_id]).get(body.employee_id)
+    return partner
+
+
+def member_of_partner(call: Call, partner: Partner, employee_id: str) -> MemberRef:
+    """The partner's employee of a number, as of today. Raises UnknownReference."""
+    member = members.by_employee(call.db, partner.id, [employee_id]).get(employee_id)
     if member is None:
         raise UnknownReference("The partner has no employee of this number.", code="unknown_member")
-    return program, member
+    [today] = members.as_of(call.db, [member], programs.business_date(call.now, partner))
+    return today
 
 
 def program_of(call: Call, program_id: bytes) -> Program:
@@ -60,3 +77,20 @@ def program_of(call: Call, program_id: bytes) -> Program:
         raise NotFound("There is no such program.")
     call.require_partner(program.partner_id)
     return program
+
+
+def programs_named(call: Call, partner: str | None, program: str | None) -> list[Program]:
+    """The programs that a body names, which the caller may see. Raises NotFound, InvalidInput for too many."""
+    partner_id = call.partner_scope
+    if partner is not None:
+        partner_id = directory.named(call.db, partner).id
+        call.require_partner(partner_id)
+    if program is not None:
+        found = program_of(call, raw_id("prg", program))
+        if partner_id not in {None, found.partner_id}:
+            raise NotFound("The partner has no such program.")
+        return [found]
+    some = programs.search(call.db, partner_id=partner_id, limit=_PROGRAMS_MAX + 1)
+    if len(some) > _PROGRAMS_MAX:
+        raise InvalidInput("There are too many programs for one request: name a partner.", code="too_many_programs")
+    return some

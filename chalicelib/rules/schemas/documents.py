@@ -146,6 +146,14 @@ def code_table() -> Schema:
                 "maxItems": LIST_LENGTH_MAX,
                 "description": "One meaning of a code on each day.",
             },
+            "entries_begin": {
+                "type": "boolean",
+                "default": False,
+                "description": (
+                    "true: the entries are what the table begins with; once it exists, only single entries and files "
+                    "change it, and applying this document again leaves them alone."
+                ),
+            },
         },
         "required": ["id", "kind", "owner", "why", "entries"],
         "additionalProperties": False,

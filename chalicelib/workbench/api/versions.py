@@ -1,4 +1,4 @@
-"""POST /v1/rulesets/{ruleset_id}/versions: save a draft. It names its partner by code, which this room can look up."""
+"""POST /v1/rulesets and .../versions: save a draft. It names its partner by code, which this room can look up."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from chalicelib.errors import Conflict, InvalidInput, NotFound, NotPermitted, Un
 from chalicelib.language import RuleRefused
 from chalicelib.partners import directory
 from chalicelib.rules import catalogue, documents, gates, rulesets
+from chalicelib.rules.envelopes import Envelope
 from chalicelib.rules.showing import SHA256, FaultView, FindingView, require_own
 from chalicelib.storage.ids import public_id
 from chalicelib.web.answers import Answer
@@ -57,16 +58,44 @@ def save_version(call: Call, ruleset_id: RulesetId, body: DraftBody) -> Answer[S
 
     The same content again answers 200 with the version it has. Cases may still be red: they are asked for later.
     """
-    document = body.document
-    opened = documents.read(document).envelope
+    opened = documents.read(body.document).envelope
     if opened.code != ruleset_id:
         _require_visible(call, ruleset_id)
         raise InvalidInput(f"The document is of ruleset {opened.code!r}.", code="other_ruleset")
-    partner_id = _owner(call, opened.partner, ruleset_id)
+    return _saved(call, opened, body.document)
+
+
+@endpoint(
+    blueprint,
+    "POST /v1/rulesets",
+    scope=Scope.RULES_WRITE,
+    status=201,
+    idempotent=True,
+    raises=[RuleRefused, NotFound, NotPermitted, UnknownReference, Conflict, InvalidInput],
+    body_bytes_max=_DOCUMENT_BYTES_MAX,
+    exact_numbers=True,
+)
+def create_ruleset(call: Call, body: DraftBody) -> Answer[SavedVersionView]:
+    """Make a ruleset, with the document as its first version, which decides nothing yet.
+
+    The same document again answers 200. A ruleset that there is already is a conflict (`ruleset_exists`): its next
+    version is saved by `POST /v1/rulesets/{ruleset_id}/versions`.
+    """
+    opened = documents.read(body.document).envelope
+    answer = _saved(call, opened, body.document)
+    if answer.view.version != 1:
+        raise Conflict(
+            f"There is a ruleset {opened.code!r} already: save its next version under it.", code="ruleset_exists"
+        )
+    return answer
+
+
+def _saved(call: Call, opened: Envelope, document: dict[str, Any]) -> Answer[SavedVersionView]:
+    partner_id = _owner(call, opened.partner, opened.code)
     saved = rulesets.save(call.db, document, partner_id=partner_id, caller=call.caller, now=call.now)
     examined = gates.examine(call.db, rulesets.version(call.db, saved.version_id))
     view = SavedVersionView(
-        ruleset=ruleset_id,
+        ruleset=opened.code,
         version=saved.number,
         version_id=public_id("rsv", saved.version_id),
         content_hash=saved.content_hash.hex(),

@@ -87,6 +87,15 @@ class TestGather:
             ("lost.json", "unknown_partner"),
         }
 
+    def test_leaves_pipelines_out_also_those_that_it_cannot_read(self, folder: Path):
+        before = [bundle.text for bundle in bundles.gather(folder)]
+        (folder / "pipelines").mkdir()
+        (folder / "pipelines/order.json").write_text("{")
+        (folder / "pipelines/lead.json").write_text('{"id": "lead"}')
+
+        assert [bundle.text for bundle in bundles.gather(folder)] == before
+        assert "lead" not in bundles.read(folder).configuration().text
+
     def test_refuses_a_folder_without_manifests(self, tmp_path: Path):
         with pytest.raises(InvalidInput) as refused:
             bundles.gather(tmp_path)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.language import parse_json
 from cli.rules import json_text
 from local.home import REPOSITORY
 from tests.unit.cli.rule_folder import answer, edited, grades, hub, make_folder, write
@@ -19,6 +20,13 @@ def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return make_folder(tmp_path / "rules")
+
+
+def edited_copy(name: str, folder: Path) -> Any:
+    """A pipeline of the repository, written into the folder."""
+    document = parse_json((REPOSITORY / f"rules/pipelines/{name}.json").read_text())
+    write(folder / f"pipelines/{name}.json", document)
+    return document
 
 
 def check(folder: Path) -> tuple[int, Any]:
@@ -49,7 +57,11 @@ class TestCheck:
     def test_of_the_repositorys_own_files_finds_nothing(self):
         status, found = check(REPOSITORY / "rules")
 
-        assert (status, found["errors"], found["elsewhere"]) == (0, [], [])
+        assert (status, found["errors"]) == (0, [])
+        # Of what pipelines name, the mappings are not written yet.
+        assert {(fault["pointer"].split("/")[0], fault["code"]) for fault in found["elsewhere"]} == {
+            ("pipelines", "mapping_elsewhere")
+        }
 
     def test_names_the_red_case(self, folder: Path):
         document = edited(folder / "rulesets/acme.accrual.json")
@@ -84,6 +96,35 @@ class TestCheck:
             "rulesets/acme.accrual.json#/when/==/0",
             "code-tables/grades.json#/entries",
         }
+
+    def test_names_the_faults_of_pipelines_and_what_they_name_elsewhere(self, folder: Path):
+        order = edited_copy("order", folder)
+        order["steps"][0]["retry"] = "pasing"
+        write(folder / "pipelines/order.json", order)
+        lead = edited_copy("lead", folder)
+        lead["throttles"]["salesforce"]["inflight_max"] = 1
+        quote = edited_copy("quote", folder)
+        for name, document in (("lead", lead), ("quote", quote)):
+            write(folder / f"pipelines/{name}.json", document)
+
+        status, found = check(folder)
+
+        assert status == 1
+        assert places(found) == {
+            ("pipelines/order.json#/steps/0/retry", "unknown_retry_policy"),
+            ("pipelines/quote.json#/throttles/salesforce/inflight_max", "throttle_differs"),
+        }
+        assert ("pipelines/quote.json#/steps/1/pipeline", "pipeline_elsewhere") in places(found, "elsewhere")
+        assert ("pipelines/lead.json#/steps/2/mapping", "mapping_elsewhere") in places(found, "elsewhere")
+
+    def test_of_a_pipeline_that_is_no_json_names_it(self, folder: Path):
+        (folder / "pipelines").mkdir()
+        (folder / "pipelines/order.json").write_text('{"id": "order",')
+
+        status, found = check(folder)
+
+        assert status == 1
+        assert places(found) == {("pipelines/order.json", "not_json")}
 
     def test_names_an_id_that_two_files_have(self, folder: Path):
         write(folder / "code-tables/more.json", grades(A="2"))

@@ -174,7 +174,7 @@ class TestCheckWithAHub:
 
 
 class TestPull:
-    def prepare(self, folder: Path) -> None:
+    def prepare(self, folder: Path, *golden: dict[str, Any]) -> None:
         rule = canonical.text(parse_json((folder / "rulesets/acme.accrual.json").read_text()))
         listed = {"code": "acme.accrual", "kind": "accrual", "live": {"version": 1}}
         draft = {"code": "acme.draft", "kind": "accrual", "live": None}
@@ -185,6 +185,7 @@ class TestPull:
             (200, {"items": [listed, draft], "next_cursor": None}),
             (200, {"decides": [{"effective_from": "2026-01-01", "version": 3}]}),
             (200, {"content": rule}),
+            (200, {"cases": golden}),
             (200, {"decides": []}),
             (
                 200,
@@ -208,6 +209,17 @@ class TestPull:
         pulled = parse_json((tmp_path / "new/rulesets/acme.accrual.json").read_text())
         there = parse_json((folder / "rulesets/acme.accrual.json").read_text())
         assert canonical.text(pulled) == canonical.text(there)
+
+    def test_says_how_many_golden_cases_no_file_has(self, folder: Path, tmp_path: Path):
+        self.prepare(folder, {"case_id": "four-hours"}, {"case_id": "leaver"})
+        done = hub("rules", "pull", str(tmp_path / "new"))
+        self.prepare(folder, {"case_id": "four-hours"}, {"case_id": "leaver"})
+        again = hub("rules", "pull", str(tmp_path / "new"), "--json")
+
+        said = " ".join(done.output.split())
+        assert "2 golden cases stay in the hub, and in no file: 2 rulesets/acme.accrual.json" in said
+        left = {one["file"]: one["golden_cases_left"] for one in answer(again)["files"]}
+        assert left == {"partners/acme.json": 0, "rulesets/acme.accrual.json": 2, "code-tables/grades.json": 0}
 
     def test_keeps_the_form_of_a_file_that_says_the_same(self, folder: Path):
         path = folder / "rulesets/acme.accrual.json"

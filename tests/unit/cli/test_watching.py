@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.language import parse_json
 from cli.client import HubClient
 from cli.watching import RuleWatcher, snapshot
+from local.home import REPOSITORY
 from tests.unit.cli.answers import Answers
 from tests.unit.cli.rule_folder import edited, grades, make_folder, write
 
@@ -58,6 +60,11 @@ def activated(version: int) -> dict[str, Any]:
     }
 
 
+def pipeline() -> dict[str, Any]:
+    document: dict[str, Any] = parse_json((REPOSITORY / "rules/pipelines/lead.json").read_text())
+    return document
+
+
 def asked() -> list[str]:
     return [path.split("/")[3] for _, path, _, _ in Answers.asked]
 
@@ -95,6 +102,20 @@ class TestLook:
         assert sentence.endswith("The live version goes on deciding.")
         assert [each[0] for each in rest] == ["INFO"]
         assert asked() == ["bravo"]
+
+    def test_says_where_a_pipeline_is_wrong_and_gives_none_to_the_hub(self, watched: Watched):
+        path = write(watched.folder / "pipelines/lead.json", pipeline())
+        assert watched.look() == [("INFO", "Checked: the pipelines are right.")]
+
+        edited(path, timeout_s=60)
+        (wrong,) = watched.look()
+        path.write_text("{")
+        (unread,) = watched.look()
+
+        assert wrong[0] == unread[0] == "ERROR"
+        assert wrong[1].startswith("pipelines/lead.json#/timeout_s: a run in which every step takes its time")
+        assert unread[1].startswith("pipelines/lead.json: ")
+        assert asked() == []
 
     def test_says_where_the_hub_finds_a_file_broken(self, watched: Watched):
         fault = {"pointer": "/rulesets/0/cases/1", "code": "case_failed", "message": "case `x` fails"}

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.files import fixing, recording, resubmitting
 from chalicelib.language import parse_json
 from chalicelib.partners import directory, onboarding
 from chalicelib.storage.engine import Database
 from tests.factories.files import Hub
 from tests.factories.partners import CALLER
+from tests.factories.rollbacks import roll_back
 from tests.factories.rules import LONG_AGO, document
 from tests.factories.samples import drop, onboard
 
@@ -41,6 +43,27 @@ def test_the_file_of_the_tour_ends_as_the_tour_shows(hub: Hub):
     assert Counter(row.code for row in hub.rows("hours.csv")) == {"unknown_member": 1, "bad_date": 1}
     assert receipt["points_posted"] == "23.25"
     assert "points posted       23.25" in README
+
+
+def test_the_file_of_the_tour_is_mended_and_taken_back_as_the_tour_shows(hub: Hub):
+    hub.process("timesheet", file_beginning("Emp ID,"), name="hours.csv", partner="aurora-air")
+    fixes = re.findall(r'^\$ \./hub files fix \S+ (\d+) "([^"=]+)=([^"]*)"', README, re.MULTILINE)
+    assert len(fixes) == 2
+    file = hub.file("hours.csv")
+    with hub.database.write() as db:
+        work = recording.work_of(db, file, hub.partner)
+        for row_no, column, text in fixes:
+            fixed = fixing.fix(db, file, work, int(row_no), {column: text}, reason=None, caller=CALLER, now=hub.clock())
+            assert fixed.still is None
+        resubmitting.resubmit(db, file.id, None, caller=CALLER, now=hub.clock())
+    assert hub.file("hours.csv").rows_accepted == 4
+
+    run = roll_back(hub, "hours.csv")
+
+    assert (run.undone, run.left_over) == (4, 0)
+    recovered = sum(sums.recovered_minor for sums in run.sums.values())
+    assert f" uniform        4   {recovered / 100:.2f}      {recovered / 100:.2f} " in README
+    assert "./hub files rollback hours_2026-11-30.csv --reason" in README
 
 
 @pytest.mark.usefixtures("aws")

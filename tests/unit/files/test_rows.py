@@ -26,7 +26,7 @@ class TestRejects:
             ('b,"E"1,2026-11-02,8', "malformed_row", None),
             ("b,E1\0,2026-11-02,8", "nul_byte", None),
             ("a,E1,2026-11-02,9", "other_content", "event"),
-            ("b,E1,2026-11-02,-8", "negative_quantity_not_supported", "hours"),
+            ("b,E1,2026-11-02,-8", "original_not_named", "reference"),
             ("b,E1,2025-12-31,8", "before_program", "day"),
             ("b,E1,2225-12-31,8", "event_in_future", "day"),
         ],

@@ -57,7 +57,7 @@ class TestAuroraAir:
             "unknown_code": 1,
             "bad_date": 1,
             "not_enrolled": 8,
-            "negative_quantity_not_supported": 1,
+            "original_unknown": 1,
         }
         assert (file.rows_total, file.rows_duplicate, file.rows_ignored) == (160, 1, 2)
         with hub.database.read() as db:
@@ -146,8 +146,11 @@ class TestPartnersOfPrograms:
 
     #: Rows that are wrong on purpose.
     REJECTED = {  # noqa: RUF012 - a table of the tests, read only
+        "adjustments_2026-11.csv": {"own_adjustment": 1, "unknown_reason": 1},
         "brand-store_2026-10.csv": {"rule_refused": 1},
         "jubilee_2026-10-15.csv": {"other_content": 1},
+        "plans_2027.csv": {"amount_out_of_range": 1},
+        "balances_2026-10-31.csv": {"unknown_member": 1, "amount_out_of_range": 1},
         "uniform_2026-q3.csv": {"rule_refused": 1},
     }
 

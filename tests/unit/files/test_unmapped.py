@@ -66,7 +66,7 @@ class TestUnmapped:
         two = paying.process("hours", pay_file("REG", "OT", "OT", prefix="f"), name="two.csv")
 
         [found] = lacking(paying)
-        assert (found.code, found.rows, found.file_id, found.file_name, found.row_no) == ("OT", 3, two.id, "two.csv", 2)
+        assert (found.code, found.rows, found.example) == ("OT", 3, (two.id, "two.csv", 2, None))
         assert timedelta(minutes=59) < found.last_seen - found.first_seen < timedelta(minutes=61)
 
     def test_counts_a_row_once_however_often_its_file_is_handled(self, paying: Hub):

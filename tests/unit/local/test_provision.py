@@ -67,7 +67,7 @@ class TestProvision:
         hub = configured("three")
         provision(hub, seed(home, commerce_cloud_url=URL))
 
-        for name in ("files", "deliveries", "backtests"):
+        for name in ("files", "deliveries", "backtests", "exports", "schedules"):
             attributes = aws_clients.client("sqs").get_queue_attributes(
                 QueueUrl=queues.url_of(hub.queue(name)), AttributeNames=["RedrivePolicy"]
             )["Attributes"]

@@ -242,11 +242,18 @@ class TestManifestGivenBack:
         assert found.as_applied
         assert found.document == small_bundle()["manifest"]
 
-    def test_changes_nothing_when_it_is_applied_after_a_program_was_changed_otherwise(self, database: Database):
+    @pytest.mark.parametrize(
+        "more", [{}, {"corrections": {"second_person_above": "50"}, "terms": {"termination": {"policy": "grace"}}}]
+    )
+    def test_changes_nothing_when_it_is_applied_after_a_program_was_changed_otherwise(
+        self, database: Database, more: dict
+    ):
         from chalicelib.partners import programs
 
+        bundle = small_bundle()
+        bundle["manifest"]["programs"][0] |= more
         with database.write() as db:
-            onboarding.apply(db, small_bundle(), dry_run=False, caller=CALLER, now=NOW)
+            onboarding.apply(db, bundle, dry_run=False, caller=CALLER, now=NOW)
             acme = directory.by_code(db, "acme")
             program = programs.of_partner(db, acme.id)["uniform"]
             spec = programs.spec_of(program)

@@ -8,8 +8,8 @@ class Refused(Exception):
 
 
 class Lot:
-    def __init__(self, last_day, points):
-        self.last_day, self.left, self.expired = last_day, points, 0
+    def __init__(self, last_day, points, came):
+        self.last_day, self.left, self.expired, self.came = last_day, points, 0, came
         self.covers = Counter()  # by hold
 
     @property
@@ -45,7 +45,7 @@ class Reference:
             self.owed -= part
 
     def gain(self, last_day, points, house):
-        self.lots.append(Lot(last_day, points))
+        self.lots.append(Lot(last_day, points, self.today))
         self.house[house] -= points
         self.repay(self.today)
         return self.lots[-1]
@@ -121,7 +121,7 @@ class Reference:
                 lot.left += part
         graced = sum(part for lot, part in Counter(units).items() if lot.last_day < grace)
         if graced:
-            self.lots.append(Lot(grace, graced))
+            self.lots.append(Lot(grace, graced, self.today))
         self.repay(self.today)
 
     def expire(self, day):
@@ -133,6 +133,20 @@ class Reference:
                     self.holds[name] -= lot.covers.pop(name)
                 lot.expired += lot.free
                 self.lose([(lot, lot.free)], "expiry")
+
+    def close(self, ended, percent, grace_days):
+        self.repay(self.today)
+        year = [lot for lot in self.in_order(self.today) if lot.came <= ended]
+        left = sum(lot.left for lot in year)
+        kept = sum(lot.left - lot.free for lot in year)
+        carried = max(0, left * percent // 100 - kept)
+        for lot, part in self.pick(left - kept - carried, year):
+            lot.expired += part
+            self.lose([(lot, part)], "expiry")
+        self.lose(self.pick(carried, year), "carry_over")
+        if carried:
+            self.house["carry_over"] -= carried
+            self.lots.append(Lot(ended + grace_days, carried, self.today))
 
     def reverse(self, name):
         own, points = self.accruals[name]

@@ -211,7 +211,7 @@ class TestRefusals:
             ({"event_date": date(2025, 12, 31)}, "before_program", "event_date", False),
             ({"event_date": date(2026, 11, 22)}, "event_in_future", "event_date", False),
             ({"event_date": date(9999, 12, 31)}, "event_in_future", "event_date", False),
-            ({"quantity": Decimal(-1)}, "negative_quantity_not_supported", "quantity", False),
+            ({"quantity": Decimal(-1)}, "original_not_named", "reference", False),
             ({"quantity": Decimal(10) ** 13}, "quantity_out_of_range", "quantity", False),
             ({"event_id": "x" * 101}, "event_id_length", "event_id", False),
             ({"event_id": ""}, "event_id_length", "event_id", False),

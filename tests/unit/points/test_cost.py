@@ -26,14 +26,15 @@ def counted(database):
 
 @pytest.mark.usefixtures("balance_target")
 class TestStatements:
-    def test_a_single_accrual_takes_nine(self, database, earning):
+    def test_a_single_accrual_takes_eight_and_nine_on_sqlite(self, database, earning):
         with database.write() as db:
             earn(db, earning)
             with counted(database) as statements:
                 record(db, earning.partner, [event()])
 
-        # Standing, rules, account lock; event, transfer, lot, account; targets and delivery of the outbox.
-        assert len(statements) == 9, "\n".join(statements)
+        # Standing, rules, account lock; event, transfer, lot, account; delivery, which MySQL takes from its targets.
+        expected = 9 if database.engine.dialect.name == "sqlite" else 8
+        assert len(statements) == expected, "\n".join(statements)
 
     def test_a_balance_takes_one(self, database, earning):
         with database.write() as db:

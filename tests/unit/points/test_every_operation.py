@@ -20,12 +20,15 @@ from chalicelib.errors import InterlineError
 from chalicelib.points import balances, hold_sweeper, holds, proof, trial_balance
 from chalicelib.points.models import account, lot
 from chalicelib.points.refunds import Wanted
-from tests.factories import points
+from tests.factories import finance, points
 from tests.factories.points import NOW, make_earning, record, with_rules
 from tests.unit.points.reference_ledger import Reference, Refused
 
 FIRST = NOW.date()
 LIFE = 12
+#: The last day of the plan year, counted from the first day, and the first day of the next.
+YEAR_ENDS = 3
+YEAR_BEGINS = f"{FIRST + timedelta(days=YEAR_ENDS + 1):%m-%d}"
 AMOUNTS = st.integers(1, 900)
 PICKED = st.integers(0, 10**6)
 
@@ -37,7 +40,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.database = database
         self.names = iter(range(10**6))
-        self.placed, self.sold, self.recorded = {}, {}, {}
+        self.placed, self.sold, self.recorded, self.closed = {}, {}, {}, False
 
     @initialize(
         keeps_held=st.booleans(),
@@ -49,9 +52,9 @@ class Machine(RuleBasedStateMachine):
         with self.database.write() as db:
             made = make_earning(db, lots={"expires": {"days": LIFE}})
             lots = {"held_at_expiry": "keep" if keeps_held else "lapse", "refund_grace_days": grace}
-            self.earning = with_rules(
-                db, made, lots=lots, corrections={"reversal": reversal, "second_person_above": None}
-            )
+            made = with_rules(db, made, lots=lots, corrections={"reversal": reversal, "second_person_above": None})
+            plan_year = {"begins": YEAR_BEGINS, "carry_over": {"percent": "40", "grace_days": 20}}
+            self.earning = finance.with_terms(db, made, plan_year=plan_year)
 
     @property
     def now(self):
@@ -163,6 +166,13 @@ class Machine(RuleBasedStateMachine):
                 lambda db: points.expire(db, self.earning, self.now.date(), now=self.now),
                 lambda: self.plain.expire(self.plain.today),
             )
+
+    @precondition(lambda self: self.plain.today > YEAR_ENDS and not self.closed)
+    @rule()
+    def close_year(self):
+        self.closed = True
+        finance.close_year(self.database, self.earning, FIRST.year - 1, now=self.now)
+        self.plain.close(YEAR_ENDS, 40, 20)
 
     @invariant()
     def agree(self):

@@ -3,9 +3,10 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Date, DateTime, LargeBinary, String, delete, insert, select, update
 
 from chalicelib.points import proof, trial_balance
+from chalicelib.points.finance_models import overdraft_repayment, plan_year_member
 from chalicelib.points.models import (
     account,
     accrual_event,
@@ -13,6 +14,7 @@ from chalicelib.points.models import (
     hold_lot,
     lot,
     lot_use,
+    opening_balance,
     redemption,
     redemption_line,
     refund_line,
@@ -22,6 +24,7 @@ from chalicelib.points.models import (
 from chalicelib.points.models import hold as hold_table
 from chalicelib.points.models import refund as refund_table
 from chalicelib.points.refunds import Wanted
+from chalicelib.points.terms_models import close_out, increase_request
 from chalicelib.storage.ids import new_id
 from tests.factories.points import (
     NOW,
@@ -73,7 +76,41 @@ def repayment():
     return ~select(transfer.c.id).where(transfer.c.id == lot_use.c.transfer_id).exists() & (lot_use.c.amount_minor > 0)
 
 
+def without_transfer(table, s, **values):
+    """A cause whose entry was never posted."""
+    row = {
+        column.name: b"x" * 16
+        if isinstance(column.type, LargeBinary)
+        else "x"
+        if isinstance(column.type, String)
+        else 1
+        for column in table.columns
+        if not column.nullable and column.name != "seq" and not isinstance(column.type, DateTime | Date)
+    }
+    days = {column.name: NOW.date() for column in table.columns if isinstance(column.type, Date)}
+    moments = {column.name: NOW for column in table.columns if column.name.endswith("_at")}
+    given = {"id": new_id(), "partner_id": s.partner.id, "program_id": s.program.id, "account_id": s.account_id}
+    return insert(table).values({**row, **days, **moments, **given, "transfer_id": new_id(), **values})
+
+
 PLANTED = {
+    "forfeiture_differs_from_transfer": lambda s: without_transfer(close_out, s, kind="forfeiture"),
+    "pay_out_differs_from_transfer": lambda s: without_transfer(close_out, s, kind="pay_out"),
+    "claw_back_differs_from_transfer": lambda s: without_transfer(close_out, s, kind="claw_back"),
+    "increase_differs_from_transfer": lambda s: without_transfer(increase_request, s, state="approved"),
+    "opening_differs_from_transfer": lambda s: insert(opening_balance).values(
+        id=new_id(),
+        partner_id=s.partner.id,
+        program_id=s.program.id,
+        member_id=s.member.id,
+        account_id=s.account_id,
+        legacy_ref="x",
+        amount_minor=1,
+        as_of=NOW.date(),
+        actor="x",
+        correlation_id="x",
+        recorded_at=NOW,
+    ),
     "credits_differ_from_transfers": lambda s: (
         update(account).where(account.c.id == s.account_id).values(credits_posted=account.c.credits_posted + 1)
     ),
@@ -103,6 +140,9 @@ PLANTED = {
         recovered_minor=reversal.c.recovered_minor + 1, lost_minor=reversal.c.lost_minor - 1
     ),
     "reversal_differs_from_event": lambda _: update(reversal).values(lost_minor=1),
+    "event_differs_from_reversals": lambda s: (
+        update(accrual_event).where(accrual_event.c.account_id == s.account_id).values(reversed_minor=1)
+    ),
     "transfer_without_cause": lambda _: update(transfer).where(transfer.c.kind == "refund").values(kind="gift"),
     "overdraft_differs_from_lots": lambda s: (
         update(account).where(account.c.id == s.account_id).values(overdrawn_minor=account.c.overdrawn_minor + 1)
@@ -111,6 +151,35 @@ PLANTED = {
         update(account).where(account.c.id == s.account_id).values(unearned_minor=account.c.unearned_minor + 1)
     ),
     "repayment_is_uneven": lambda _: delete(lot_use).where(repayment()),
+    "repayment_differs_from_uses": lambda _: update(overdraft_repayment).values(amount_minor=1),
+    "plan_year_differs_from_transfers": lambda s: insert(plan_year_member).values(
+        id=new_id(),
+        partner_id=s.partner.id,
+        close_id=new_id(),
+        member_id=s.member.id,
+        account_id=s.account_id,
+        first_day=NOW.date(),
+        last_day=NOW.date(),
+        before_minor=3,
+        carried_minor=2,
+        held_minor=0,
+        forfeited_minor=1,
+        moved_minor=0,
+        granted_minor=0,
+        closed_at=NOW,
+    ),
+    "pending_without_cause": lambda s: update(account).where(account.c.id == s.account_id).values(credits_pending=1),
+    "house_account_has_counters": lambda s: (
+        update(account).where(account.c.program_id == s.program.id, account.c.kind == "issuance").values(entry_no=1)
+    ),
+    "version_behind_entries": lambda s: (
+        update(account).where(account.c.id == s.account_id).values(hold_changes=account.c.hold_changes - 1)
+    ),
+    "adjustment_half_decided": lambda _: update(adjustment).values(decided_at=None),
+    "event_of_no_generation": lambda s: (
+        update(accrual_event).where(accrual_event.c.account_id == s.account_id).values(generation=10**6)
+    ),
+    "reversal_of_no_generation": lambda _: update(reversal).values(generation=10**6),
     "overspent": lambda s: update(account).where(account.c.id == s.account_id).values(debits_pending=10**6),
     "entry_numbers_have_gaps": lambda s: (
         update(transfer).where(transfer.c.account_id == s.account_id, transfer.c.entry_no == 3).values(entry_no=99)

@@ -11,7 +11,8 @@ from chalicelib.web import clock
 from local import invocation
 from local.event_sources import schedule_sources
 from local.schedules import parse
-from tests.factories.points import NOW, available, counters, earn, hold
+from tests.factories.partners import apply_rows, roster_row
+from tests.factories.points import NOW, available, counters, earn, hold, make_earning
 
 
 def run(name, database, at, monkeypatch):
@@ -23,7 +24,7 @@ def run(name, database, at, monkeypatch):
     return source.schedule
 
 
-@pytest.mark.usefixtures("provable")
+@pytest.mark.usefixtures("provable", "data_key")
 class TestSchedules:
     def test_give_back_what_baskets_held_too_long(self, database, earning, monkeypatch):
         with database.write() as db:
@@ -48,3 +49,31 @@ class TestSchedules:
         with database.read() as db:
             assert counters(db, earning.account_id)["debits_posted"] == 1500
             assert heartbeats.latest(db)["expirations"].ok
+
+    def test_grant_what_programs_give_by_themselves(self, database, monkeypatch):
+        with database.write() as db:
+            hire = {"code": "starter", "on": "anniversary", "event_type": "ANNIVERSARY", "quantity": "10"}
+            granting = make_earning(db, terms={"grants": [hire]})
+
+        schedule = run("periodic_accruals", database, NOW, monkeypatch)
+
+        assert schedule == parse("cron(0 1 * * ? *)")
+        with database.read() as db:
+            # Hired on 1 October 2024: one anniversary since the program began.
+            assert available(db, granting) == (1500, 0)
+            assert heartbeats.latest(db)["periodic_accruals"].ok
+
+    def test_take_the_points_of_who_has_left(self, database, monkeypatch):
+        with database.write() as db:
+            leaving = make_earning(db, terms={"termination": {"policy": "forfeit"}})
+            earn(db, leaving)
+            last_day = NOW.date()
+            row = roster_row(action="T", term_date=last_day, effective_date=last_day + timedelta(days=1))
+            assert apply_rows(db, leaving.partner, [row]) == ["accepted"]
+
+        schedule = run("close_outs", database, NOW + timedelta(days=1), monkeypatch)
+
+        assert schedule == parse("cron(30 1 * * ? *)")
+        with database.read() as db:
+            assert available(db, leaving) == (0, 0)
+            assert heartbeats.latest(db)["close_outs"].ok

@@ -52,6 +52,19 @@ class TestApply:
             assert apply(db, grades(dated("G2", "20"), dated("G1", "10")), now=LATER) is False
             assert db.execute(select(func.count()).select_from(audit_event)).scalar_one() == 1
 
+    def test_what_a_table_begins_with_is_not_laid_over_what_it_has(self, database):
+        document = table_document(entries={"same": "1"}) | {"entries_begin": True}
+        with database.write() as db:
+            assert apply(db, document) is True
+            apply(db, table_document(entries={"same": "2", "new": "4"}), now=LATER)
+            before = snapshots.of_table(db, "acme.grade")
+
+            assert apply(db, document, now=LATER) is False
+
+            assert snapshots.told(before, code_tables.check(document)) == []
+            assert code_tables.resolve(db, ["acme.grade"], on=TODAY) == {"acme.grade": {"same": "2", "new": "4"}}
+            assert faults(document | {"entries_begin": "yes"}) == {"/entries_begin": "bad_flag"}
+
     def test_replaces_removes_and_adds_and_keeps_what_was(self, database):
         with database.write() as db:
             apply(db, table_document(entries={"same": "1", "other": "2", "gone": "3"}))

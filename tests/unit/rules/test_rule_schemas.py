@@ -15,14 +15,21 @@ from chalicelib.language import compile_ruleset, parse_json
 from chalicelib.language.faults import Report
 from chalicelib.language.operators import OPERATORS
 from chalicelib.partners import manifest
+from chalicelib.pipelines import documents as pipelines
 from chalicelib.rules import code_tables, documents
 from chalicelib.rules.schemas.operators import EXAMPLES
 from cli import schemas
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "rules"
-NAMES = ("ruleset", "layout", "partner", "code_table")
-FOLDERS = {"rulesets": "ruleset", "layouts": "layout", "code-tables": "code_table", "partners": "partner"}
+NAMES = ("ruleset", "layout", "pipeline", "partner", "code_table")
+FOLDERS = {
+    "rulesets": "ruleset",
+    "layouts": "layout",
+    "pipelines": "pipeline",
+    "code-tables": "code_table",
+    "partners": "partner",
+}
 FILES = sorted(path for folder in FOLDERS for path in (RULES / folder).glob("*.json"))
 EVERYTHING = ROOT / "tests/unit/language/everything.json"
 VALIDATORS = {name: Draft202012Validator(json.loads(text)) for name, text in schemas.texts().items()}
@@ -41,6 +48,8 @@ def hub_refuses(name: str, document: Any) -> bool:
                 documents.read(document)
             case "code_table":
                 code_tables.check(document)
+            case "pipeline":
+                pipelines.check(document)
             case "partner":
                 report = Report()
                 manifest.examine({"manifest": document}, report=report)
@@ -158,6 +167,7 @@ RULE = accrual()
 LAYOUT = load(RULES / "layouts/harbor-hotels.roster.json")
 TABLE = load(RULES / "code-tables/harbor-hotels.grade-allowance.json")
 PARTNER = load(RULES / "partners/aurora-air.json")
+PIPELINE = load(RULES / "pipelines/order.json")
 VAR = {"var": "quantity"}
 WRONG = {
     "unknown key": ("ruleset", accrual(whne=True)),
@@ -202,6 +212,16 @@ WRONG = {
     "entry without a value": ("code_table", without(TABLE, "entries", 0, "value")),
     "entry's unknown key": ("code_table", with_(TABLE, "entries", 0, "valid_from", "2026-01-01")),
     "no entries": ("code_table", with_(TABLE, "entries", [])),
+    "pipeline without steps": ("pipeline", with_(PIPELINE, "steps", [])),
+    "pipeline's unknown key": ("pipeline", with_(PIPELINE, "effective", {"from": "2026-01-01"})),
+    "step's unknown kind": ("pipeline", with_(PIPELINE, "steps", 0, "kind", "wrok")),
+    "step's unknown key": ("pipeline", with_(PIPELINE, "steps", 0, "timeout", 60)),
+    "step without its time": ("pipeline", without(PIPELINE, "steps", 0, "timeout_s")),
+    "step's name": ("pipeline", with_(PIPELINE, "steps", 0, "name", "Check order")),
+    "delivery without a throttle": ("pipeline", without(PIPELINE, "steps", 3, "throttle")),
+    "retry of what never passes": ("pipeline", with_(PIPELINE, "retries", "passing", "errors", ["rejected"])),
+    "retry a hundred times": ("pipeline", with_(PIPELINE, "retries", "passing", "attempts_max", 100)),
+    "throttle's name": ("pipeline", with_(PIPELINE, "throttles", "Net Suite", {"inflight_max": 5})),
     "partner without programs": ("partner", without(PARTNER, "programs")),
     "program's unknown key": ("partner", with_(PARTNER, "programs", 0, "colour", "blue")),
     "program's unknown kind": ("partner", with_(PARTNER, "programs", 0, "kind", "accruel")),

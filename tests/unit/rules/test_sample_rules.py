@@ -24,6 +24,11 @@ PROGRAMS = frozenset(
         "fairfield.shop-points",
         "metro-transit.night-duty",
         "metro-transit.uniform",
+        "northgate-police.gear",
+        "northgate-police.issue",
+        "northgate-police.nothing",
+        "northgate-police.off-duty",
+        "northgate-police.starter",
         "st-brigid.scrubs",
         "st-brigid.service-awards",
         "vega-motors.brand-store",
@@ -87,13 +92,15 @@ class TestEveryRuleset:
                 assert changed & results, f"no case notices a change of row {number} of table {table}"
 
 
-class TestTheTenPrograms:
+class TestTheSamplePrograms:
     def test_are_decided_by_a_ruleset_each_and_named_in_the_documentation(self):
         manifests = [document(f"partners/{path.stem}") for path in sorted((RULES / "partners").glob("*.json"))]
-        used = {program["ruleset"] for one in manifests for program in one["programs"]}
+        programs = [program for one in manifests for program in one["programs"]]
+        used = {program["ruleset"] for program in programs}
+        used |= {program["terms"]["eligibility"] for program in programs if "eligibility" in program.get("terms", {})}
         page = (RULES.parent / "docs" / "programs.md").read_text()
 
-        assert len(used) == 10
+        assert len(programs) == 15
         assert used == {"aurora-air.accrual", "harbor-hotels.accrual", *PROGRAMS}
         assert [name for name in sorted(used) if f"`rules/rulesets/{name}.json`" not in page] == []
 

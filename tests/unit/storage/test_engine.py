@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 from chalicelib.access.models import heartbeat
 from chalicelib.errors import DatabaseUnavailable, InvalidInput
 from chalicelib.points.models import account
+from chalicelib.storage import engine
 from chalicelib.storage.engine import Database, connect
 from tests.conftest import NOW
 
@@ -74,6 +75,7 @@ class TestRun:
     def test_two_transactions_that_deadlock_both_succeed(self, mariadb_database):
         with mariadb_database.write() as db:
             db.execute(insert(heartbeat), [{"name": name, "at": NOW, "ok": False} for name in "ab"])
+        before = mariadb_database.races_lost
         meet = threading.Barrier(2, timeout=10)
         tries = []
 
@@ -93,6 +95,49 @@ class TestRun:
         for thread in threads:
             thread.join()
         assert len(tries) == 3
+        assert mariadb_database.races_lost["deadlock"] == before.get("deadlock", 0) + 1
+
+
+class TestAConnection:
+    def commands(self, database: Database) -> dict[str, int]:
+        """How many COM_PING and ROLLBACK the server has had so far, this question included."""
+        with database.engine.connect() as db:
+            rows = db.exec_driver_sql(
+                "SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_admin_commands', 'Com_rollback')"
+            )
+            return {name: int(value) for name, value in rows}
+
+    def test_that_was_just_used_costs_neither_ping_nor_rollback(self, mariadb_database):
+        names(mariadb_database)
+        before = self.commands(mariadb_database)
+        for number in range(10):
+            with mariadb_database.write() as db:
+                db.execute(insert(heartbeat).values(name=f"b{number}", at=NOW, ok=True))
+        after = self.commands(mariadb_database)
+
+        # One rollback is that of the question itself.
+        assert after["Com_admin_commands"] == before["Com_admin_commands"]
+        assert after["Com_rollback"] - before["Com_rollback"] <= 1
+
+    def test_that_was_given_back_in_the_middle_of_a_transaction_has_done_nothing(self, mariadb_database):
+        connection = mariadb_database.engine.raw_connection()
+        connection.cursor().execute("INSERT INTO heartbeat (name, at, ok) VALUES ('leaked', NOW(6), 1)")
+        connection.close()
+        with mariadb_database.write() as db:
+            db.execute(insert(heartbeat).values(name="kept", at=NOW, ok=True))
+
+        assert names(mariadb_database) == ["kept"]
+
+    def test_that_died_while_nobody_used_it_is_replaced(self, mysql_url, monkeypatch):
+        database = connect(mysql_url, tls="off")
+        monkeypatch.setattr(engine, "_PING_AFTER_S", 0.0)
+        with database.read() as db:
+            number = db.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one()
+        with connect(mysql_url, tls="off").write() as other:
+            other.exec_driver_sql(f"KILL {number}")
+        with database.read() as db:
+            assert db.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one() != number
+        database.engine.dispose()
 
 
 class TestConnect:

@@ -1,0 +1,1 @@
+"""Documents: orders, shipments, returns, quotes and leads, each with its versions, which never change."""
