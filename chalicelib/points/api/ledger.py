@@ -110,6 +110,10 @@ _SOURCES: Final[Mapping[str, str]] = {
     "year_forfeit": "pym",
     "carry_out": "pym",
     "carry_in": "pym",
+    "increase": "inc",
+    "forfeiture": "clo",
+    "pay_out": "clo",
+    "claw_back": "clo",
 }
 
 
@@ -130,6 +134,10 @@ class EntryView(View):
         "year_forfeit",
         "carry_out",
         "carry_in",
+        "increase",
+        "forfeiture",
+        "pay_out",
+        "claw_back",
     ]
     amount: AmountText
     accrual_id: PublicId | None = Field(description="The event that earned it.")
