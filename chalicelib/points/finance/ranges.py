@@ -98,7 +98,8 @@ _FREEZE: Final = insert(settlement_range).from_select(
         account.c.id,
         account.c.partner_id,
         account.c.program_id,
-        func.min(transfer.c.entry_no),
+        # Not the first that was posted in time: one that waited for the account may be numbered before it.
+        _SETTLED + 1,
         func.max(transfer.c.entry_no),
     )
     .join(transfer, transfer.c.account_id == account.c.id)

@@ -61,6 +61,21 @@ class TestSettling:
         assert (line.value_minor, line.fees_minor, line.tax_minor, line.total_minor) == (40, 1, 4, 45)
         assert (line.currency, line.difference_minor, made.entries) == ("USD", 0, 4)
 
+    def test_an_entry_that_waited_past_midnight_is_in_one_settlement(self, database, settled):
+        midnight, january = datetime(2026, 12, 1, 6, tzinfo=UTC), at(date(2027, 1, 2))
+        with database.write() as db:
+            months_made = [settle(db, settled)[0]]
+            # The first came after midnight and got the account at once; the second began before it, and waited.
+            redeem(db, settled, 700, now=midnight + timedelta(milliseconds=100))
+            redeem(db, settled, 300, now=midnight - timedelta(milliseconds=100))
+            months_made.append(settle(db, settled, "2026-11", now=at(date(2026, 12, 2)))[0])
+            redeem(db, settled, 100, now=on(5, month=12))
+            months_made.append(settle(db, settled, "2026-12", now=january)[0])
+
+            redeemed = [line.redeemed_minor for made in months_made for line in lines_of(db, made)]
+
+        assert sum(redeemed) == 2000 + 700 + 300 + 100
+
     def test_posts_a_document_that_balances(self, database, settled):
         with database.write() as db:
             made, _ = settle(db, settled)
