@@ -216,33 +216,6 @@ def _would_close_books(db: Connection, _day: date | None, now: datetime) -> list
     ]
 
 
-def _close_years(database: Database, _caller: Caller, now: datetime) -> object:
-    from chalicelib.points.finance import closing
-
-    return closing.run(database, now=now)
-
-
-def _send_postings(database: Database, _caller: Caller, now: datetime) -> object:
-    from chalicelib.files.exporting import books
-
-    return books.send_postings(database, now=now)
-
-
-def _close_month(database: Database, _caller: Caller, now: datetime) -> object:
-    from chalicelib.files.exporting import books
-
-    return books.close_month(database, now=now)
-
-
-def _would_close_month(db: Connection, _day: date | None, now: datetime) -> list[str]:
-    from chalicelib.files.exporting import books
-
-    return [
-        f"{each.partner.code}, {each.month.name}: {'state it' if each.settled else 'settle and state it'}"
-        for each in books.due(db, now)
-    ]
-
-
 _ALL: Final = (
     Schedule("outbox_pump", "rate(1 minute)", "Deliver what is due to outside systems."),
     Schedule("intake_sweeper", "rate(1 minute)", "Queue again the files that an event lost."),
@@ -251,7 +224,7 @@ _ALL: Final = (
     Schedule("missing_files", "rate(15 minutes)", "Compare the files that came with those expected.", _missing_files),
     Schedule("hold_sweeper", "rate(5 minutes)", "Give back what baskets held for too long.", _release_holds),
     Schedule("erasures", "rate(5 minutes)", "Go on with forgetting those who asked for it.", _erase),
-    Schedule("plan_years", "rate(5 minutes)", "Go on with plan years that are being closed.", _close_years),
+    Schedule("plan_years", "rate(5 minutes)", "Go on with plan years that are being closed.", _plan_years),
     Schedule("ledger_checkpoint", "rate(1 hour)", "Chain and sign what the ledger has got.", _checkpoint),
     Schedule(
         "balances_export",
@@ -277,7 +250,6 @@ _ALL: Final = (
         _forget,
         would=_would_forget,
     ),
-    Schedule("plan_years", "rate(5 minutes)", "Go on with plan years that are being closed.", _plan_years),
     Schedule("sap_postings", "cron(0 23 * * ? *)", "Send SAP the postings of the day.", _postings),
     Schedule(
         "monthly_books",

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from chalicelib.access import heartbeats
+from chalicelib.access.models import heartbeat
 from chalicelib.access.scopes import Role
 from chalicelib.files.exporting import jobs
 from chalicelib.operations import schedules
@@ -48,6 +50,9 @@ def work(database: Database) -> list[dict[str, Any]]:
 
 
 class TestTheList:
+    def test_names_every_job_once(self):
+        assert sorted(schedules.SCHEDULES) == sorted(each.name for each in schedules._ALL)
+
     def test_has_every_job_of_the_app_at_its_time(self):
         app = importlib.import_module("app").app
         registered = {source.name: source.schedule for source in schedule_sources(app)}
@@ -127,3 +132,6 @@ class TestRunning:
     def test_of_a_foreign_message_is_acknowledged(self, database: Database):
         schedules.handle(database, {"schedule": "nothing"}, now=NOW)
         schedules.handle(database, {"other": 1}, now=NOW)
+
+        with database.read() as db:
+            assert db.execute(select(heartbeat)).all() == []

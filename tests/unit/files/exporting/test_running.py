@@ -9,6 +9,7 @@ from sqlalchemy import select
 from chalicelib.access.models import audit_event
 from chalicelib.errors import Broken, Unavailable
 from chalicelib.files.exporting import jobs, registry, running
+from chalicelib.files.models import export_file
 from chalicelib.storage import objects, queues
 from chalicelib.storage.engine import Database
 from tests.factories import exports, points
@@ -126,6 +127,9 @@ class TestAWorker:
     def test_acknowledges_what_names_nothing(self, database: Database):
         running.handle(database, {"export": "exp_01m80ezmgbefm8btvg41ypyz86"}, clock=lambda: NOW)
         running.handle(database, {"other": 1}, clock=lambda: NOW)
+
+        with database.read() as db:
+            assert db.execute(select(export_file)).all() == []
 
     @pytest.mark.usefixtures("earning")
     def test_leaves_a_written_file_alone(self, database: Database):
