@@ -9,6 +9,7 @@ import gc
 # A fifth of the time of a cold start went into collections that find nothing: what is imported stays.
 gc.disable()
 
+import contextlib
 import importlib
 import json
 import pkgutil
@@ -49,11 +50,14 @@ for blueprint in _blueprints():
 @app.on_sqs_message(queue=settings().queue("files"), batch_size=1, name="file_intake")
 def file_intake(event: SQSEvent) -> None:
     """Carry on the file that a message names."""
-    from chalicelib.files import intake
+    from chalicelib.files.intake import way
+    from chalicelib.files.trials import way as trials
 
     for record in event:
         with logs.correlated(logs.correlation_of(record.to_dict()["messageId"])):
-            intake.handle(database(), json.loads(record.body), clock=clock.now, remaining_s=_remaining_s(event))
+            message = json.loads(record.body)
+            handle = trials.handle if "trial" in message else way.handle
+            handle(database(), message, clock=clock.now, remaining_s=_remaining_s(event))
 
 
 @app.on_sqs_message(queue=settings().queue("deliveries"), batch_size=1, name="deliveries_wanted")
@@ -95,26 +99,26 @@ def schedule_runner(event: SQSEvent) -> None:
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="outbox_pump")
 def outbox_pump(event: CloudWatchEvent) -> None:
     """Deliver what is due: retries, and what no message announced."""
-    _pump(event)
-    _beat("outbox_pump")
+    with _beating("outbox_pump"):
+        _pump(event)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="intake_sweeper")
 def intake_sweeper(_event: CloudWatchEvent) -> None:
     """Queue again what an event lost."""
-    from chalicelib.files import sweeper
+    from chalicelib.files.intake import sweeper
 
-    sweeper.sweep(database(), clock=clock.now)
-    _beat("intake_sweeper")
+    with _beating("intake_sweeper"):
+        sweeper.sweep(database(), clock=clock.now)
 
 
 @app.schedule(Rate(15, unit=Rate.MINUTES), name="missing_files")
 def missing_files(_event: CloudWatchEvent) -> None:
     """Compare the files that came with those that are expected."""
-    from chalicelib.files import expecting
+    from chalicelib.files.expected import expecting
 
-    database().run(lambda db: expecting.watch(db, now=clock.now()))
-    _beat("missing_files")
+    with _beating("missing_files"):
+        expecting.run(database(), now=clock.now())
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="backtest_sweeper")
@@ -122,8 +126,8 @@ def backtest_sweeper(_event: CloudWatchEvent) -> None:
     """Go on with back-tests that nobody works on."""
     from chalicelib.workbench import running
 
-    running.sweep(database(), clock=clock.now)
-    _beat("backtest_sweeper")
+    with _beating("backtest_sweeper"):
+        running.sweep(database(), clock=clock.now)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="export_sweeper")
@@ -131,26 +135,26 @@ def export_sweeper(_event: CloudWatchEvent) -> None:
     """Go on with exports that nobody works on."""
     from chalicelib.files.exporting import running
 
-    running.sweep(database(), clock=clock.now)
-    _beat("export_sweeper")
+    with _beating("export_sweeper"):
+        running.sweep(database(), clock=clock.now)
 
 
 @app.schedule(Rate(5, unit=Rate.MINUTES), name="hold_sweeper")
 def hold_sweeper(_event: CloudWatchEvent) -> None:
     """Give back what baskets held for too long."""
-    from chalicelib.points import hold_sweeper as sweeper
+    from chalicelib.points.spending import hold_sweeper as sweeper
 
-    sweeper.sweep(database(), now=clock.now())
-    _beat("hold_sweeper")
+    with _beating("hold_sweeper"):
+        sweeper.sweep(database(), now=clock.now())
 
 
 @app.schedule(Rate(1, unit=Rate.HOURS), name="ledger_checkpoint")
 def ledger_checkpoint(_event: CloudWatchEvent) -> None:
     """Chain and sign what the ledger has got since the last hour."""
-    from chalicelib.points import checkpoints
+    from chalicelib.points.proof import checkpoints
 
-    checkpoints.run(database(), now=clock.now())
-    _beat("ledger_checkpoint")
+    with _beating("ledger_checkpoint"):
+        checkpoints.run(database(), now=clock.now())
 
 
 @app.schedule(Cron(5, "*", "*", "*", "?", "*"), name="balances_export")
@@ -158,8 +162,17 @@ def balances_export(_event: CloudWatchEvent) -> None:
     """Send the store the balances that changed, and each night all of them."""
     from chalicelib.files.exporting import timetable
 
-    timetable.send_balances(database(), now=clock.now())
-    _beat("balances_export")
+    with _beating("balances_export"):
+        timetable.send_balances(database(), now=clock.now())
+
+
+@app.schedule(Cron(35, "*", "*", "*", "?", "*"), name="netsuite_orders")
+def netsuite_orders(_event: CloudWatchEvent) -> None:
+    """Send NetSuite the orders that it was not sent in their newest revision."""
+    from chalicelib.files.exporting import timetable
+
+    with _beating("netsuite_orders"):
+        timetable.send_orders(database(), now=clock.now())
 
 
 @app.schedule(Cron(20, "*", "*", "*", "?", "*"), name="partner_exports")
@@ -167,35 +180,35 @@ def partner_exports(_event: CloudWatchEvent) -> None:
     """Send partners the files that their manifests name."""
     from chalicelib.files.exporting import timetable
 
-    timetable.send_to_partners(database(), now=clock.now())
-    _beat("partner_exports")
+    with _beating("partner_exports"):
+        timetable.send_to_partners(database(), now=clock.now())
 
 
 @app.schedule(Cron(0, 1, "*", "*", "?", "*"), name="periodic_accruals")
 def periodic_accruals(_event: CloudWatchEvent) -> None:
     """Grant what programs give by themselves: on hire, on anniversaries, for months and plan years."""
-    from chalicelib.points import grants
+    from chalicelib.points.terms import grants
 
-    grants.run(database(), caller=Caller("system:grants", logs.correlation_of(None)), now=clock.now())
-    _beat("periodic_accruals")
+    with _beating("periodic_accruals"):
+        grants.run(database(), caller=Caller("system:grants", logs.correlation_of(None)), clock=clock.now)
 
 
 @app.schedule(Cron(30, 1, "*", "*", "?", "*"), name="close_outs")
 def close_outs(_event: CloudWatchEvent) -> None:
     """Take or pay out the points of members who have left, as their programs say."""
-    from chalicelib.points import close_outs as leaving
+    from chalicelib.points.terms import close_outs as leaving
 
-    leaving.run(database(), caller=Caller("system:close-outs", logs.correlation_of(None)), now=clock.now())
-    _beat("close_outs")
+    with _beating("close_outs"):
+        leaving.run(database(), caller=Caller("system:close-outs", logs.correlation_of(None)), clock=clock.now)
 
 
 @app.schedule(Cron(0, 2, "*", "*", "?", "*"), name="expirations")
 def expirations(_event: CloudWatchEvent) -> None:
     """Post what was not spent by its last day."""
-    from chalicelib.points import expirations as expiry
+    from chalicelib.points.terms import expirations as expiry
 
-    expiry.run(database(), now=clock.now())
-    _beat("expirations")
+    with _beating("expirations"):
+        expiry.run(database(), clock=clock.now)
 
 
 @app.schedule(Rate(5, unit=Rate.MINUTES), name="erasures")
@@ -203,17 +216,26 @@ def erasures(event: CloudWatchEvent) -> None:
     """Go on with forgetting those who asked for it."""
     from chalicelib.operations import erasure
 
-    erasure.run(database(), clock=clock.now, deadline_s=_remaining_s(event)() - _PUMP_RESERVE_S)
-    _beat("erasures")
+    with _beating("erasures"):
+        erasure.run(database(), clock=clock.now, deadline_s=_remaining_s(event)() - _PUMP_RESERVE_S)
 
 
 @app.schedule(Rate(5, unit=Rate.MINUTES), name="plan_years")
 def plan_years(_event: CloudWatchEvent) -> None:
     """Go on with plan years that are being closed."""
-    from chalicelib.points.finance import closing
+    from chalicelib.points.plan_years import closing
 
-    closing.run(database(), now=clock.now())
-    _beat("plan_years")
+    with _beating("plan_years"):
+        closing.run(database(), clock=clock.now)
+
+
+@app.schedule(Rate(5, unit=Rate.MINUTES), name="settlements")
+def settlements(_event: CloudWatchEvent) -> None:
+    """Go on with settlements that are under way."""
+    from chalicelib.files.exporting import books
+
+    with _beating("settlements"):
+        books.go_on(database(), clock=clock.now)
 
 
 @app.schedule(Cron(0, 23, "*", "*", "?", "*"), name="sap_postings")
@@ -221,8 +243,8 @@ def sap_postings(_event: CloudWatchEvent) -> None:
     """Send SAP the postings of the day."""
     from chalicelib.files.exporting import books
 
-    books.send_postings(database(), now=clock.now())
-    _beat("sap_postings")
+    with _beating("sap_postings"):
+        books.send_postings(database(), now=clock.now())
 
 
 @app.schedule(Cron(0, 13, "1-3", "*", "?", "*"), name="monthly_books")
@@ -230,8 +252,8 @@ def monthly_books(_event: CloudWatchEvent) -> None:
     """Settle the month before and state it to partners: by 13:00 UTC on the first it is over in every time zone."""
     from chalicelib.files.exporting import books
 
-    books.close_month(database(), now=clock.now())
-    _beat("monthly_books")
+    with _beating("monthly_books"):
+        books.close_month(database(), clock=clock.now)
 
 
 @app.schedule(Cron(0, 3, "*", "*", "?", "*"), name="retention")
@@ -239,21 +261,28 @@ def retention(_event: CloudWatchEvent) -> None:
     """Forget what has been kept for long enough."""
     from chalicelib.operations import retaining
 
-    retaining.run(database(), now=clock.now())
-    _beat("retention")
+    with _beating("retention"):
+        retaining.run(database(), now=clock.now())
 
 
 def _pump(event: BaseLambdaEvent) -> None:
     from chalicelib.deliveries import pump
     from chalicelib.deliveries.routes import BALANCE
-    from chalicelib.points import balances
+    from chalicelib.points.ledger import balances
 
     sources = {BALANCE: balances.source(clock.now)}
     pump.run(database(), sources=sources, clock=clock.now, deadline_s=_remaining_s(event)() - _PUMP_RESERVE_S)
 
 
-def _beat(name: str) -> None:
-    database().run(lambda db: heartbeats.beat(db, name, ok=True, now=clock.now()))
+@contextlib.contextmanager
+def _beating(name: str) -> Iterator[None]:
+    """Note when a job ended, and whether it failed."""
+    ok = False
+    try:
+        yield
+        ok = True
+    finally:
+        database().run(lambda db: heartbeats.beat(db, name, ok=ok, now=clock.now()))
 
 
 def _remaining_s(event: BaseLambdaEvent) -> Callable[[], float]:

@@ -26,8 +26,8 @@ from benchmarks.load import Result
 from benchmarks.world import CALLER, Machine, World
 from chalicelib.deliveries.models import target
 from chalicelib.partners.provenance import BY_API
-from chalicelib.points import accruals
-from chalicelib.points.models import account, accrual_event
+from chalicelib.points.earning import accruals
+from chalicelib.points.models.ledger import account, accrual_event
 from chalicelib.storage.ids import public_id
 from local.home import REPOSITORY
 

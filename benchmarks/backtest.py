@@ -21,9 +21,9 @@ from benchmarks import finished, report, world
 from benchmarks.world import CALLER, World
 from chalicelib.language import parse_json
 from chalicelib.partners.provenance import RowSource
-from chalicelib.points import accruals
-from chalicelib.points.events import NewAccrual
-from chalicelib.points.models import accrual_event
+from chalicelib.points.deciding.events import NewAccrual
+from chalicelib.points.earning import accruals
+from chalicelib.points.models.ledger import accrual_event
 from chalicelib.rules import rulesets, versions
 from chalicelib.storage.ids import new_id
 from chalicelib.workbench import backtests

@@ -20,10 +20,10 @@ from benchmarks.world import CALLER, World
 from chalicelib.files.exporting import jobs, registry, running, writing
 from chalicelib.files.exporting.jobs import ExportFile, Parameters
 from chalicelib.files.exporting.writing import Written
-from chalicelib.partners import programs
 from chalicelib.partners.account_ids import MEMBER, account_id
-from chalicelib.partners.models import member
-from chalicelib.points.models import account, lot
+from chalicelib.partners.models.partners import member
+from chalicelib.partners.programs import programs
+from chalicelib.points.models.ledger import account, lot
 from chalicelib.storage import bulk, objects
 from chalicelib.storage.ids import new_ids
 from local.home import REPOSITORY

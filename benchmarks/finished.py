@@ -5,6 +5,7 @@ were inserted. They are loaded into copies of the tables with the same indexes. 
 without knowing them beforehand: an account or a delivery that many slices change is loaded once, in its final state.
 """
 
+import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +15,15 @@ from typing import Any
 import pymysql
 from sqlalchemy.engine import make_url
 
+from benchmarks import report
 from benchmarks.world import World
 from chalicelib.storage.tables import metadata
 
 #: How the rows of each table that a slice writes are found; ``{first}`` and ``{last}`` are row numbers of the file.
-_EVENTS = "FROM accrual_event e {join} WHERE e.row_no BETWEEN {{first}} AND {{last}} ORDER BY {order}"
+_EVENTS = (
+    "FROM accrual_event e {join} WHERE e.source_file_id = (SELECT id FROM inbound_file)"
+    " AND e.row_no BETWEEN {{first}} AND {{last}} ORDER BY {order}"
+)
 _SEEN = "FROM first_seen f {join} WHERE f.row_no BETWEEN {{first}} AND {{last}} ORDER BY {order}"
 _ROWS_OF: Mapping[str, str] = {
     "account": _SEEN.format(join="JOIN account t ON t.id = f.account_id", order="t.owner_id"),
@@ -42,10 +47,11 @@ _FIRST_SEEN = """CREATE TEMPORARY TABLE first_seen (account_id BINARY(16) PRIMAR
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """What a load cost: seconds by the clock, and seconds of this process's CPU."""
+    """What a load cost: seconds by the clock and of this process's CPU; of each slice, the server's CPU too."""
 
     seconds: float
     cpu_s: float
+    slices_cpu_s: tuple[float, ...] = ()
 
 
 def counts(world: World) -> dict[str, int]:
@@ -87,14 +93,18 @@ def dump(world: World, folder: Path, *, rows: int, slice_rows: int) -> list[dict
 def load(world: World, slices: list[dict[str, Path]]) -> Took:
     """Load the dumped rows into empty copies of the tables, a transaction a slice."""
     with _copies(world) as connection, connection.cursor() as cursor:
+        pid = _server_pid(world)
         started_s, started_cpu_s = time.perf_counter(), time.process_time()
+        marks_s = [started_cpu_s + report.cpu_s(pid)]
         for files in slices:
             for name, path in files.items():
                 columns = ", ".join(f"`{column}`" for column in _columns(name))
                 cursor.execute(f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{name}` CHARACTER SET binary ({columns})")
                 _require_clean(cursor)
             connection.commit()
-        took = Took(time.perf_counter() - started_s, time.process_time() - started_cpu_s)
+            marks_s.append(time.process_time() + report.cpu_s(pid))
+        each_s = tuple(after - before for before, after in itertools.pairwise(marks_s))
+        took = Took(time.perf_counter() - started_s, time.process_time() - started_cpu_s, each_s)
         _require_same(cursor, world)
     return took
 
@@ -119,12 +129,12 @@ def load_raw(world: World, content: bytes, folder: Path) -> Took:
 
 def server_cpu_s(world: World) -> float:
     """The CPU seconds that the database server has used so far."""
-    import os
+    return report.cpu_s(_server_pid(world))
 
+
+def _server_pid(world: World) -> int:
     with _connected(world.name, world) as connection, connection.cursor() as cursor:
-        pid = int(Path(str(_one(cursor, "SELECT @@pid_file"))).read_text())
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return int(Path(str(_one(cursor, "SELECT @@pid_file"))).read_text())
 
 
 def _columns(name: str) -> list[str]:

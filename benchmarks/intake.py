@@ -19,7 +19,7 @@ from benchmarks import finished, intake_file, report, world
 from benchmarks.finished import Took
 from benchmarks.intake_file import LAYOUT, ROWS_PER_EMPLOYEE, Order, Timesheet
 from benchmarks.world import Machine, World
-from chalicelib.files.models import inbound_file
+from chalicelib.files.models.files import inbound_file
 from chalicelib.settings import settings
 from chalicelib.storage import objects
 from local.home import REPOSITORY

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks import report
-from chalicelib.files import intake
+from chalicelib.files.intake import way
 from chalicelib.settings import settings
 from chalicelib.storage import aws, engine
 
@@ -32,7 +32,7 @@ def main() -> None:
     started_mb = report.own_peak_mb()
 
     def handle() -> None:
-        intake.handle(database, message, clock=lambda: datetime.now(UTC), remaining_s=lambda: _TIME_LEFT_S)
+        way.handle(database, message, clock=lambda: datetime.now(UTC), remaining_s=lambda: _TIME_LEFT_S)
 
     profile = cProfile.Profile(time.process_time) if asked["profile"] else None
     started_s, started_cpu_s = time.perf_counter(), time.process_time()

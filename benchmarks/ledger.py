@@ -24,16 +24,18 @@ from benchmarks import report, world
 from benchmarks.rivals.bare_ledger import Bare, Member
 from benchmarks.world import CALLER, World
 from chalicelib.deliveries.models import target
-from chalicelib.partners import programs
 from chalicelib.partners.account_ids import account_id
-from chalicelib.partners.members import MemberRef
-from chalicelib.partners.programs import Program
+from chalicelib.partners.members.members import MemberRef
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
 from chalicelib.partners.provenance import BY_API
-from chalicelib.points import accruals, holds, proof, redemptions, refunds
-from chalicelib.points.events import NewAccrual
-from chalicelib.points.holds import NewHold
-from chalicelib.points.models import accrual_event, lot
-from chalicelib.points.refunds import Wanted
+from chalicelib.points.deciding.events import NewAccrual
+from chalicelib.points.earning import accruals
+from chalicelib.points.models.ledger import accrual_event, lot
+from chalicelib.points.proof import checks
+from chalicelib.points.spending import holds, redemptions, refunds
+from chalicelib.points.spending.holds import NewHold
+from chalicelib.points.spending.refunds import Wanted
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_ids
 
@@ -94,7 +96,7 @@ def main() -> None:
             **_series(args, bench, f"{members // 2:,} members", bench.people),
         }
         with on.database.read() as db:
-            broken = proof.check(db)
+            broken = checks.check(db)
         # The bare rows have no facts and share one lot: only that may be said of them.
         ours = {account_id(bench.program.id, "member", each.id) for each in bench.people[::2]}
         if any(found.subject in ours for found in broken):
@@ -181,7 +183,7 @@ def _ours(bench: Bench, name: str, made: dict[bytes, bytes]) -> Callable[[Member
         _record(bench.on, [_event(of.employee_id, key.hex(), Decimal("0.01"))])
 
     def hold(of: MemberRef, key: bytes) -> None:
-        wanted = NewHold(of.id, 1, f"ours-{key.hex()}")
+        wanted = NewHold(of.id, 1, f"ours-{key.hex()}", "order-1")
         made[key] = database.run(lambda db: holds.place(db, program, wanted, caller=CALLER, now=_now()))[0].id
 
     def capture(_: MemberRef, key: bytes) -> None:

@@ -2,7 +2,9 @@
 
 The real handler in a process of its own, with validation, rules, ledger, lots and outbox. It is killed by SIGKILL at
 three random moments; a new process goes on from the checkpoint. At the end every row is there once. Printed: rows a
-second by slice from the first to the last, their slope, and the most memory that any of the processes had.
+second by slice from the first to the last, by the clock and by the CPU of process and server, their slopes, and the
+most memory that any of the processes had. On MariaDB the very rows that it wrote are then loaded into empty copies
+of the tables, slice by slice, by LOAD DATA alone: the slope of that is the server's own, whose indexes grow.
 """
 
 import argparse
@@ -21,14 +23,14 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from benchmarks import intake_file, report, world
+from benchmarks import finished, intake_file, report, world
 from benchmarks.intake_file import LAYOUT, ROWS_PER_EMPLOYEE, Timesheet
 from benchmarks.world import World
-from chalicelib.files import conserving
-from chalicelib.files.models import file_row, inbound_file
-from chalicelib.files.register import InboundFile, of_row
-from chalicelib.points import proof
-from chalicelib.points.models import accrual_event, transfer
+from chalicelib.files.models.files import file_row, inbound_file
+from chalicelib.files.register.register import InboundFile, of_row
+from chalicelib.files.rows import conserving
+from chalicelib.points.models.ledger import accrual_event, transfer
+from chalicelib.points.proof import checks
 from chalicelib.settings import settings
 from chalicelib.storage import objects
 from local.home import REPOSITORY
@@ -47,10 +49,14 @@ _PARTS: Final = 10
 
 @dataclass(slots=True)
 class Run:
-    """What the processes said: seconds of each whole slice by its place in the file, and the most memory of any."""
+    """What the processes said: seconds of each whole slice by its place in the file, and the most memory of any.
+
+    ``cpu_s`` is the CPU of the process and of the database server together: other programs do not change it.
+    """
 
     slice_rows: int = 0
     seconds: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
     peak_mb: float = 0.0
     killed_at: list[int] = field(default_factory=list)
 
@@ -58,10 +64,11 @@ class Run:
         """Take over what one process wrote; a slice that was cut short is left out."""
         first, *lines = log.read_text().splitlines()
         self.slice_rows = int(first.split()[1])
-        marks = [line.split() for line in lines if len(line.split()) == 2]
-        self.peak_mb = max([self.peak_mb, *(float(mark[1]) for mark in marks)])
-        begun = [float(mark[0]) for mark in marks if mark[0] != "done"]
-        self.seconds += [after - before for before, after in itertools.pairwise(begun)]
+        marks = [line.split() for line in lines if len(line.split()) == 3]
+        self.peak_mb = max([self.peak_mb, *(float(mark[2]) for mark in marks)])
+        begun = [(float(at), float(cpu)) for at, cpu, _ in marks if at != "done"]
+        self.seconds += [after - before for (before, _), (after, _) in itertools.pairwise(begun)]
+        self.cpu_s += [after - before for (_, before), (_, after) in itertools.pairwise(begun)]
 
 
 def main() -> None:
@@ -83,7 +90,9 @@ def main() -> None:
         run = _take_in(args, on, folder, file.rows)
         took_s = time.monotonic() - started
         _require_every_row_once(on, file)
-    figures = _figures(run, file.rows, took_s)
+        figures = _figures(run, file.rows, took_s)
+        if sqlite_in is None:
+            figures |= _limit(on, folder, run, file.rows)
     report.show(args, f"{file.rows:,} rows on {args.database}, killed at rows {run.killed_at}", figures)
     report.finish(args, {f"{args.database}_{name}": of["figure"] for name, of in figures.items()})
 
@@ -163,7 +172,7 @@ def _require_every_row_once(on: World, file: Timesheet) -> None:
         kept = db.execute(select(file_row.c.row_no, file_row.c.row_to).where(file_row.c.file_id == found.id)).all()
         posted = db.execute(select(func.count()).where(transfer.c.kind == "accrual")).scalar_one()
         earning = db.execute(select(func.count()).where(columns.outcome == "posted")).scalar_one()
-        broken = [*conserving.breaks(db, found), *proof.check(db)]
+        broken = [*conserving.breaks(db, found), *checks.check(db)]
     others = [number for run in kept for number in range(run.row_no, run.row_to + 1)]
     once = stored[0] == stored[1] == file.accepted and len(others) == file.rows - file.accepted
     if not once or int(stored[2]) + sum(others) != file.rows * (file.rows + 1) // 2 or posted != earning:
@@ -174,21 +183,45 @@ def _require_every_row_once(on: World, file: Timesheet) -> None:
 
 def _figures(run: Run, rows: int, took_s: float) -> dict[str, dict[str, Any]]:
     rates = [run.slice_rows / each for each in run.seconds]
-    slope, _ = linear_regression(range(len(rates)), rates)
     low, *_, high = quantiles(rates, n=20)
-    parts = [f"{median(part):.0f}" for part in _in_parts(rates)]
     found: dict[str, Any] = {
         "rows_per_s_with_kills_and_waits": round(rows / took_s),
         "rows_per_s_median_slice": round(median(rates)),
         "rows_per_s_p5_slice": round(low),
         "rows_per_s_p95_slice": round(high),
-        "by_tenth_of_the_file": " ".join(parts),
-        # Of the line through all slices: how much faster (or, below zero, slower) the last is than the first.
-        "slope_pct": round(100 * slope * (len(rates) - 1) / mean(rates), 1),
+        "by_tenth_of_the_file": _by_tenth(rates),
+        "slope_pct": _slope_pct(rates),
+        "rows_per_cpu_s_by_tenth": _by_tenth([run.slice_rows / each for each in run.cpu_s]),
+        "cpu_slope_pct": _slope_pct([run.slice_rows / each for each in run.cpu_s]),
         "peak_mb": run.peak_mb,
         "kills": len(run.killed_at),
     }
     return {name: {"figure": value} for name, value in found.items()}
+
+
+def _limit(on: World, folder: Path, run: Run, rows: int) -> dict[str, dict[str, Any]]:
+    """What LOAD DATA of the finished rows does over the same slices."""
+    # The server writes the dumps.
+    folder.chmod(0o777)
+    slices = finished.dump(on, folder, rows=rows, slice_rows=run.slice_rows)
+    # The last slice may be short.
+    each_s = finished.load(on, slices).slices_cpu_s[: rows // run.slice_rows]
+    rates = [run.slice_rows / each for each in each_s]
+    return {
+        "load_of_finished_rows_per_cpu_s_by_tenth": {"figure": _by_tenth(rates)},
+        "load_of_finished_rows_cpu_slope_pct": {"figure": _slope_pct(rates)},
+        "load_of_finished_rows_share_of_cpu": {"figure": round(sum(each_s) / sum(run.cpu_s), 2)},
+    }
+
+
+def _slope_pct(rates: Sequence[float]) -> float:
+    """Of the line through all slices: how much faster (or, below zero, slower) the last is than the first."""
+    slope, _ = linear_regression(range(len(rates)), rates)
+    return round(100 * slope * (len(rates) - 1) / mean(rates), 1)
+
+
+def _by_tenth(rates: Sequence[float]) -> str:
+    return " ".join(f"{median(part):.0f}" for part in _in_parts(rates))
 
 
 def _in_parts(rates: Sequence[float]) -> list[Sequence[float]]:

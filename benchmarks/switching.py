@@ -25,9 +25,10 @@ from benchmarks import api, load, report, world
 from benchmarks.backtest import with_rate
 from benchmarks.world import CALLER, World
 from chalicelib.access import users
-from chalicelib.points import deciding, proof
-from chalicelib.points.deciding import Proof
-from chalicelib.points.models import accrual_event
+from chalicelib.points.deciding import deciding
+from chalicelib.points.deciding.deciding import Proof
+from chalicelib.points.models.ledger import accrual_event
+from chalicelib.points.proof import checks
 from chalicelib.rules import rulesets, versions
 from chalicelib.rules.models import ruleset_activation
 
@@ -161,7 +162,7 @@ def _examined(on: World, switches: list[Switch], old: bytes, new: bytes) -> dict
                 .order_by(ruleset_activation.c.activated_at)
             ).scalars()
         )
-        broken = proof.check(db)
+        broken = checks.check(db)
     if ids != len(rows) or broken or len(moments) != len(switches):
         raise RuntimeError(f"Events are there twice, or the ledger does not balance: {ids}, {len(rows)}, {broken}")
     decided: Counter[str] = Counter()

@@ -20,9 +20,11 @@ from chalicelib.access import keys
 from chalicelib.access.caller import Caller
 from chalicelib.access.scopes import PARTNER_SCOPES
 from chalicelib.language import parse_json
-from chalicelib.partners import directory, members, onboarding
+from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.members import MemberRef, RosterRow
+from chalicelib.partners.members import members
+from chalicelib.partners.members.members import MemberRef, RosterRow
+from chalicelib.partners.onboarding import onboarding
 from chalicelib.partners.provenance import BY_API
 from chalicelib.settings import settings
 from chalicelib.storage.engine import Database, connect

@@ -20,7 +20,8 @@ to mend it. Transport (HTTP status, receipt, exit code) is chosen at the edge, n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from chalicelib.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

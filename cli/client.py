@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -120,6 +121,11 @@ def _problem(answer: httpx.Response) -> InterlineError:
     if not isinstance(problem, dict):
         problem = {}
     status = answer.status_code
+    if status == HTTPStatus.NOT_FOUND and "code" not in problem:
+        raise NotFound(
+            f"{answer.url} answers 404 and is no hub: is HUB_URL the address of one, such as http://127.0.0.1:8000?",
+            code="no_hub",
+        )
     kind = _BY_STATUS.get(status, Unavailable if status >= 500 else InvalidInput)
     sentence = problem.get("detail") or problem.get("title") or problem.get("message") or answer.reason_phrase
     faults = [

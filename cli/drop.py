@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from cli.files import Inbox, receipt_list, rejects_table
-from cli.reporting import REFUSED, AsJson, reporting
+from cli.reporting import REFUSED, AsJson, NotUsable, reporting
 from cli.target import chosen
 
 _WAITS = (
@@ -28,6 +28,9 @@ def drop(
 ) -> None:
     """Upload a file by the S3 API, follow it, and print its receipt; ends with 1 when rows or the file were refused."""
     with reporting(as_json=as_json) as report:
+        for option, given in {"--partner": partner, "--layout": layout, "--name": name}.items():
+            if given is not None and (not given or "/" in given):
+                raise NotUsable(f"{option} is one part of the key <partner>/<layout>/<name>: not empty, and no slash.")
         target = chosen()
         inbox = Inbox(target.client(), target.s3_options())
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from chalicelib.errors import Unavailable
-from cli import times
+from cli import partners, times
 from cli.client import HubClient, segment
 from cli.reporting import REFUSED, AsJson, NotUsable, reporting
 from cli.target import chosen
@@ -42,6 +42,8 @@ def export(
     with reporting(as_json=as_json) as report:
         if (first is None) != (last is None):
             raise NotUsable("A period has a first and a last day: give --from and --to.")
+        if output is not None and not output.parent.is_dir():
+            raise NotUsable(f"There is no folder {output.parent} to put the file into.")
         body = {
             "export": name,
             "partner_code": partner,
@@ -50,7 +52,7 @@ def export(
             "period_end": last,
             "reference": reference,
         }
-        with chosen().client() as client:
+        with chosen().client() as client, partners.naming(partner):
             asked = client.post("/v1/exports", body, idempotency_key=uuid4().hex)
             found = written(client, asked["id"])
         path = None

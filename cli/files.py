@@ -75,7 +75,7 @@ class Inbox:
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
-        from chalicelib.files.arrivals import is_sidecar, is_temporary
+        from chalicelib.files.intake.arrivals import is_sidecar, is_temporary
 
         key = f"{partner}/{layout}/{name or path.name}"
         if is_temporary(key) or is_sidecar(key):
@@ -88,7 +88,7 @@ class Inbox:
         drop = Drop(key, before, datetime.now(UTC))
         bucket = settings().bucket("hub-in")
         try:
-            for sidecar in _sidecars(path):
+            for sidecar in sidecars(path):
                 self._s3.upload_file(str(sidecar), bucket, _renamed(key, path, sidecar))
             self._s3.upload_file(str(path), bucket, key, Callback=sent)
         except (Boto3Error, BotoCoreError, ClientError) as error:
@@ -221,7 +221,8 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _sidecars(path: Path) -> list[Path]:
+def sidecars(path: Path) -> list[Path]:
+    """The sidecar that lies beside a data file, if one does: of ``pay.csv``, ``pay.csv.ctl`` before ``pay.ctl``."""
     stems = [path.name]
     while "." in stems[-1]:
         stems.append(stems[-1].rpartition(".")[0])

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from chalicelib.errors import NotFound
-from cli import story, times
+from cli import partners, story, times
 from cli.client import HubClient, segment
-from cli.reporting import REFUSED, AsJson, reporting
+from cli.reporting import REFUSED, AsJson, NotUsable, reporting
 from cli.target import chosen
 
 #: Holds are not dated: of a past day nobody knows what was held.
@@ -34,7 +35,9 @@ def balance(
         path = f"/v1/members/{segment(_member_id(client, member))}"
         found = client.get(f"{path}/balance", as_of=as_of)
         latest = client.get(f"{path}/ledger", limit=entries)["items"] if entries else []
-        shown = [_balances(found), _entries(latest)] if found["balances"] else [Text("Nothing was ever earned.")]
+        shown: list[RenderableType] = [_balances(found)] if found["balances"] else [Text("Nothing was ever earned.")]
+        if latest:
+            shown.append(_entries(latest))
         report.answer({**found, "latest_entries": latest}, *shown)
 
 
@@ -95,8 +98,11 @@ def _entries(latest: Sequence[Mapping[str, Any]]) -> Table:
 
 def _member_id(client: HubClient, member: str) -> str:
     partner, separator, employee_id = member.partition("/")
-    if not separator:
+    if member.startswith("mbr_"):
         return member
-    for found in client.items("/v1/members", partner_id=partner, employee_id=employee_id):
-        return str(found["id"])
+    if not separator or not partner or not employee_id:
+        raise NotUsable(f"{member} names no member: give PARTNER/EMPLOYEE-ID, such as aurora-air/10047, or mbr_….")
+    with partners.naming(partner):
+        for found in client.items("/v1/members", partner_id=partner, employee_id=employee_id):
+            return str(found["id"])
     raise NotFound(f"Partner {partner} has no employee {employee_id}.", code="unknown_member")

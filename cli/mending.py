@@ -14,8 +14,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.errors import NotFound, Unavailable
+from chalicelib.errors import InvalidInput, NotFound, Unavailable
+from cli import partners
 from cli.client import HubClient, segment
+from cli.files import sidecars
 from cli.reporting import REFUSED, AsJson, NotUsable, reporting
 from cli.target import chosen
 
@@ -37,15 +39,16 @@ def validate(
 ) -> None:
     """Say what would become of a file, and keep nothing of it; ends with 1 when rows or the file would be refused."""
     with reporting(as_json=as_json) as report:
-        sidecar = file.with_name(f"{file.name}.ctl")
+        sidecar = next(iter(sidecars(file)), None)
         body = {
             "partner_code": partner,
             "layout": layout,
             "name": file.name,
             "content_base64": base64.b64encode(file.read_bytes()).decode(),
-            "sidecar": sidecar.read_text() if sidecar.exists() else None,
+            "sidecar": None if sidecar is None else _text_of(sidecar),
         }
-        found = chosen().client().post_text("/v1/files/validate", json.dumps(body))
+        with partners.naming(partner):
+            found = chosen().client().post_text("/v1/files/validate", json.dumps(body))
         rows = found["rows"]
         facts = {"status": found["state"], "reason": found["reason"], **_counts(rows), **_points(found["programs"])}
         report.answer(found, _facts(facts), *_errors(found["errors"]))
@@ -95,7 +98,10 @@ def resubmit(
         table = _table("row", "outcome", "why")
         for each in found["rows"]:
             table.add_row(str(each["row_no"]), each["outcome"], each["message"] or "")
-        report.answer(found, table, _facts(_counts(found["counts"])))
+        done: RenderableType = (
+            table if found["rows"] else Text("No refused row was corrected: nothing was decided again.")
+        )
+        report.answer(found, done, _facts(_counts(found["counts"])))
         if any(each["outcome"] == "rejected" for each in found["rows"]):
             raise typer.Exit(REFUSED)
 
@@ -153,6 +159,14 @@ def _done(client: HubClient, path: str, found: dict[str, Any]) -> dict[str, Any]
         time.sleep(_POLL_S)
         found = client.get(path)["rollback"]
     return found
+
+
+def _text_of(sidecar: Path) -> str:
+    """A sidecar's text. Raises InvalidInput when it is none."""
+    try:
+        return sidecar.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{sidecar} is no text in UTF-8, as a sidecar is.", code="bad_sidecar") from error
 
 
 def _path(client: HubClient, file: str) -> str:

@@ -1,5 +1,6 @@
 """How every command answers: readable, or as exactly one JSON document; 0 when all is well, 1 when it was refused."""
 
+import errno
 import json
 import os
 import sys
@@ -17,6 +18,15 @@ from chalicelib.errors import InterlineError, InvalidInput
 REFUSED = 1
 WRONG_USE = 2
 _PIPED_WIDTH = 120
+_ELSEWHERE = " Make it writable, or name another folder (a hub's own is INTERLINE_HOME)."
+_HELPS = {
+    errno.EACCES: _ELSEWHERE,
+    errno.EPERM: _ELSEWHERE,
+    errno.EROFS: _ELSEWHERE,
+    errno.EEXIST: " A folder is needed here.",
+    errno.ENOTDIR: " A folder is needed here.",
+    errno.ENOSPC: " Make room on this disk, then run the command again.",
+}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -54,11 +64,14 @@ def reporting(*, as_json: bool) -> Iterator[Report]:
     try:
         yield report
     except InterlineError as error:
-        if as_json:
-            _write({"error": error_document(error)})
-        else:
-            show_error(report.console, error)
+        _refuse(report, error)
         raise typer.Exit(WRONG_USE if isinstance(error, NotUsable) else REFUSED) from error
+    except OSError as error:
+        # This machine refuses: no right, no room, no such folder. What a command waits for raises errors of its own.
+        if isinstance(error, BrokenPipeError):
+            raise
+        _refuse(report, InvalidInput(_of_this_machine(error), code="machine_refuses"))
+        raise typer.Exit(REFUSED) from error
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> None:
@@ -74,6 +87,20 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> None:
     except Abort:
         status = REFUSED
     sys.exit(status)
+
+
+def _refuse(report: Report, error: InterlineError) -> None:
+    if report.as_json:
+        _write({"error": error_document(error)})
+    else:
+        show_error(report.console, error)
+
+
+def _of_this_machine(error: OSError) -> str:
+    """What the operating system refused, and what helps."""
+    where = f"{error.filename}: " if error.filename else ""
+    what = error.strerror or str(error) or type(error).__name__
+    return f"{where}{what}.{_HELPS.get(error.errno or 0, '')}"
 
 
 def error_document(error: InterlineError) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The samples of the first start, so that there is something to look at: the store's customers, the partners' files."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from chalicelib.errors import Unavailable
 from cli.client import HubClient, segment
-from cli.files import Inbox, receipts_table
+from cli.files import Finished, Inbox, receipts_table
 
 _LARGEST = 10
 _SIDE_BY_SIDE = 8
@@ -38,23 +39,43 @@ def open_store(url: str, folder: Path) -> None:
 
 
 def process(console: Console, client: HubClient, s3_options: Mapping[str, str], folder: Path) -> None:
-    """Drop every file of ``<partner>/<layout>/``, wait for the receipts, and show them with the largest balances."""
+    """Drop every file of ``<partner>/<layout>/``, wait for the receipts, and show them with the largest balances.
+
+    Files wait for those that come before them, so the figures are the same at every first start, and final.
+    """
     inbox = Inbox(client, s3_options)
     ranks = {(one["partner_id"], one["name"]): one["rank"] for one in client.items("/v1/file-layouts", limit=200)}
-    paths = sorted(path for path in folder.glob("*/*/*") if path.name.endswith(_DATA))
+    paths = [path for path in folder.glob("*/*/*") if path.name.endswith(_DATA)]
     partners = {code: client.get(f"/v1/partners/{segment(code)}")["id"] for code in {_partner(path) for path in paths}}
 
-    def rank(path: Path) -> tuple[int, str]:
+    def rank(path: Path) -> int:
         shared = ranks.get((None, path.parent.name), 0)
-        return ranks.get((partners[_partner(path)], path.parent.name), shared), str(path)
+        return int(ranks.get((partners[_partner(path)], path.parent.name), shared))
 
+    finished: dict[Path, Finished] = {}
     with console.status("Processing samples/ …"):
-        # Rosters first: the hub would sort it out, but nobody wants to see rejects that mend themselves.
-        drops = [inbox.drop(path, partner=_partner(path), layout=path.parent.name) for path in sorted(paths, key=rank)]
-        finished = [inbox.follow(drop) for drop in drops]
+        for together in in_turns(paths, rank):
+            drops = [inbox.drop(path, partner=_partner(path), layout=path.parent.name) for path in together]
+            finished |= {path: inbox.follow(drop) for path, drop in zip(together, drops, strict=True)}
     if finished:
-        console.print(receipts_table(finished))
+        console.print(receipts_table([finished[path] for path in sorted(paths, key=lambda path: (rank(path), path))]))
         console.print(_balances(client, sorted(partners)))
+
+
+def in_turns(paths: Iterable[Path], rank: Callable[[Path], int]) -> list[list[Path]]:
+    """Files that may be dropped at once: of one rank, and one of each partner.
+
+    The hub takes files in the order in which it hears of them, and S3 tells it in any. Hours before their roster are
+    refused, and tried again later: right in the end, but a receipt read in between says something else. A row of the
+    retailer's own files may be about another partner's people, so ranks are kept across partners.
+    """
+    turns: dict[tuple[int, int], list[Path]] = defaultdict(list)
+    of_partner: Counter[tuple[int, str]] = Counter()
+    for path in sorted(paths):
+        key = (rank(path), _partner(path))
+        turns[key[0], of_partner[key]].append(path)
+        of_partner[key] += 1
+    return [turns[turn] for turn in sorted(turns)]
 
 
 def _partner(path: Path) -> str:

@@ -14,7 +14,7 @@ FOLDER: Final = Path(__file__).resolve().parents[1] / "rules" / "schemas"
 
 def _made() -> Mapping[str, Callable[[], dict[str, Any]]]:
     # The compiler's registry is imported here: the command line starts without it.
-    from chalicelib.partners.schemas import partner
+    from chalicelib.partners.onboarding.schemas import partner
     from chalicelib.pipelines.schemas import pipeline
     from chalicelib.rules.schemas import documents as schemas
 

@@ -31,8 +31,14 @@ def _headline(found: Mapping[str, Any]) -> Text:
 
 def _story(found: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
     decided = found["decided"]
+    if found["cause"] is not None:
+        yield from _cause(found["cause"])
     for lot in found["taken"]:
-        yield "took", Text(f"{lot['points']} of the points that {lot['lot_id']} earned")
+        opened = f"the {lot['opened_by']['kind']} of {lot['opened_by']['business_date']} ({lot['lot_id']})"
+        if lot["points"].startswith("-"):
+            yield "gave back", Text(f"{lot['points'][1:]} to {opened}")
+        else:
+            yield "took", Text(f"{lot['points']} of {opened}")
     if decided is not None:
         accrual, rule = decided["accrual"], decided["rule"]
         yield "event", Text(f"{accrual['event_id']}: {accrual['event_type']} of {accrual['event_date']}")
@@ -50,11 +56,29 @@ def _story(found: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
         yield "told to", Text(f"{carried['target']} by {how}")
 
 
+def _cause(cause: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
+    yield "asked by", Text(f"{cause['actor'] or 'the schedule'}, {cause['at']}, trace id {cause['correlation_id']}")
+    if cause["decided_by"] is not None:
+        yield "agreed by", Text(cause["decided_by"])
+    for name, what in (("reference", "reference"), ("order_no", "order"), ("reason", "because")):
+        if cause[name] is not None:
+            yield what, Text(_short(cause[name]).plain)
+    for name in ("hold_id", "tender_id", "redemption_id", "accrual_id"):
+        if cause[name] is not None:
+            yield name.removesuffix("_id"), Text(cause[name])
+    if cause["source"] is not None:
+        yield from _row(cause["source"])
+
+
 def _origin(decided: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
     source, accrual = decided["source"], decided["accrual"]
     if source is None:
         yield "came by", Text(f"API, from {accrual['actor']}, trace id {accrual['correlation_id']}")
         return
+    yield from _row(source)
+
+
+def _row(source: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
     hidden = Text("hidden: it has personal columns, and the key lacks members:personal", style="yellow")
     yield "row", Text(f"{source['row_no']} ({source['byte_length']} bytes at {source['byte_offset']})")
     yield "", hidden if source["raw"] is None else Text(source["raw"], style="cyan")

@@ -3,9 +3,11 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chalicelib.errors import NotAuthenticated, NotFound
 from cli.client import HubClient
+from cli.reporting import NotUsable
 from local.environment import CREDENTIALS
 from local.home import REPOSITORY, Home
 
@@ -47,7 +49,10 @@ def s3_options(aws_url: str) -> dict[str, str]:
 
 
 def chosen() -> Target:
-    """The hub that this command is for. Raises NotFound when none was named and none was ever started here."""
+    """The hub that this command is for.
+
+    Raises NotFound when none was named and none was ever started here, NotUsable for what is no address.
+    """
     home = Home(home_path().resolve())
     state = home.state()
     url = os.environ.get("HUB_URL") or state.get("url")
@@ -56,9 +61,21 @@ def chosen() -> Target:
             f"There is no hub: set HUB_URL, or start one with `./hub up` (none was started in {home.root}).",
             code="no_hub",
         )
+    if not _is_address(url):
+        raise NotUsable(f"HUB_URL is {url}, which is no address of a hub, such as http://127.0.0.1:8000.")
     here = url.rstrip("/") == str(state.get("url", "")).rstrip("/")
-    key = os.environ.get("HUB_KEY") or (_first_line(home.admin_key) if here else None)
+    key = os.environ.get("HUB_KEY", "").strip() or (_first_line(home.admin_key) if here else None)
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise NotUsable("HUB_KEY is no key of a hub: a key is one line that begins with ilk_.")
     return Target(url, key, state.get("aws_url") if here else None)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # half of an IPv6 address, a port that is no number
+        return False
 
 
 def _first_line(path: Path) -> str | None:

@@ -19,6 +19,7 @@ from local.processes import Identity, end, listens
 
 _POLL_S = 0.1
 _LINES_KEPT = 20
+_LINES_SAID = 3
 _LAST_LINES_S = 1.0
 
 LineSink = Callable[[str, str], None]
@@ -101,7 +102,9 @@ class Child:
 
     def _why(self) -> str:
         self.reader.join(_LAST_LINES_S)
-        return " | ".join(self.last_lines) or f"status {self.ended()}"
+        # Of a stack the last line says why; the log has all of it.
+        said = [line for line in self.last_lines if line.strip()][-_LINES_SAID:]
+        return " | ".join(said) or f"status {self.ended()}"
 
 
 def probe(url: str) -> str:

@@ -16,8 +16,9 @@ from typing import Any, Self
 from chalice.app import Chalice, ScheduledEventConfig, SQSEventConfig
 
 from chalicelib.errors import NotFound, Unavailable
+from chalicelib.operations import firing
 from chalicelib.storage import aws, queues
-from local import invocation, schedules
+from local import invocation
 
 log = logging.getLogger("local.workers")
 
@@ -56,7 +57,7 @@ class ScheduleSource:
     """A handler and when it is called."""
 
     name: str
-    schedule: schedules.Rate | schedules.Cron
+    schedule: firing.Rate | firing.Cron
     handler: Handler
 
 
@@ -82,7 +83,7 @@ def schedule_sources(app: Chalice) -> list[ScheduleSource]:
         if isinstance(source, ScheduledEventConfig):
             expression = source.schedule_expression
             text = expression if isinstance(expression, str) else expression.to_string()
-            found.append(ScheduleSource(source.name, schedules.parse(text), app.handler_map[source.name]))
+            found.append(ScheduleSource(source.name, firing.parse(text), app.handler_map[source.name]))
     return found
 
 
@@ -195,7 +196,7 @@ def run_schedule(source: ScheduleSource, timings: Timings, stopping: threading.E
     Times that pass while the handler runs are left out.
     """
     due = datetime.now(UTC)
-    if isinstance(source.schedule, schedules.Cron):
+    if isinstance(source.schedule, firing.Cron):
         due = source.schedule.after(due)
     while not stopping.wait(max(0.0, (due - datetime.now(UTC)).total_seconds())):
         context = invocation.Context(source.name, timings.handler_s)

@@ -10,8 +10,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy.exc import OperationalError
+
 from chalicelib.access import keys, users
-from chalicelib.errors import NotAuthenticated
+from chalicelib.errors import InterlineError, NotAuthenticated
 from chalicelib.settings import settings
 from chalicelib.storage.engine import Database, connect_by
 from local import provision
@@ -42,10 +44,17 @@ def main(arguments: list[str]) -> None:
     home = Home.open(chosen.home)
     provision.provision(configured, provision.seed(home, commerce_cloud_url=chosen.commerce_cloud_url))
     database = connect_by(configured)
+    chain.heads(database.engine)  # whether it answers is said before anything else is tried
     chain.upgrade(database.engine)
     key = admin_key(database, home, datetime.now(UTC))
     sys.stdout.write(json.dumps({"admin_key": key}) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except InterlineError as error:
+        sys.exit(error.message)
+    except OperationalError as error:
+        # No room, no right to write, no answer: nothing that a stack would explain.
+        sys.exit(f"The database refuses: {error.orig}. Is there room, and may this user write there?")

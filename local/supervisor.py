@@ -214,6 +214,7 @@ class Supervisor:
 def _require_free(port: int, within_s: float) -> None:
     if not processes.becomes_free(port, within_s):
         raise Conflict(
-            f"Port {port} is held by {processes.holder(port)}: stop it, or choose another port with --port.",
+            f"Port {port} is held by {processes.holder(port)}: stop it, or choose another port:"
+            f" ./hub up --port {processes.free_port(port + 1)}",
             code="port_taken",
         )

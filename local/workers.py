@@ -49,7 +49,7 @@ def run(app: Chalice, timings: Timings, stopping: threading.Event) -> None:
 
 def _recover(stopping: threading.Event) -> None:
     """Queue again what the last hub of this home left unfinished, at once and when the leases it held have ended."""
-    from chalicelib.files import sweeper
+    from chalicelib.files.intake import sweeper
     from chalicelib.storage.engine import database
     from chalicelib.web import clock
 

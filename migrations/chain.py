@@ -7,6 +7,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
+
+from chalicelib.errors import DatabaseUnavailable
 
 _FOLDER = Path(__file__).parent
 
@@ -45,7 +48,11 @@ def differences(engine: Engine) -> list[str]:
 
 
 def heads(engine: Engine) -> tuple[str | None, str | None]:
-    """The revision the database is at, and the newest there is."""
-    with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+    """The revision the database is at, and the newest there is. Raises DatabaseUnavailable."""
+    try:
+        with engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+    except DBAPIError as error:
+        place = engine.url.render_as_string(hide_password=True)
+        raise DatabaseUnavailable(f"The database {place} does not answer: {error.orig}.") from error
     return current, ScriptDirectory.from_config(_config()).get_current_head()

@@ -12,13 +12,14 @@ from chalicelib.storage import tables
 from chalicelib.storage.engine import connect_by, is_mysql
 from chalicelib.storage.tables import metadata
 
-for room in pkgutil.iter_modules(chalicelib.__path__):
+for room in pkgutil.iter_modules(chalicelib.__path__, "chalicelib."):
     if room.ispkg:
-        found = importlib.import_module(f"chalicelib.{room.name}")
-        for module in pkgutil.iter_modules(found.__path__, f"{found.__name__}."):
-            # models.py, and what was too much for it: rollback_models.py
+        for module in pkgutil.iter_modules(importlib.import_module(room.name).__path__, f"{room.name}."):
+            # A room's tables are in models.py, or in the modules of models/.
             if module.name.endswith("models"):
-                importlib.import_module(module.name)
+                found = importlib.import_module(module.name)
+                for part in pkgutil.iter_modules(found.__path__, f"{module.name}.") if module.ispkg else ():
+                    importlib.import_module(part.name)
 
 
 _NAMED = {id(getattr(tables, name)): f"tables.{name}" for name in ("Id", "Digest", "Blob", "Big", "JsonText", "Day")}

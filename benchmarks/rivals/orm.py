@@ -22,8 +22,8 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from chalicelib.access.models import api_key
 from chalicelib.deliveries.models import delivery
-from chalicelib.partners.models import member
-from chalicelib.points.models import account, accrual_event, lot, transfer
+from chalicelib.partners.models.partners import member
+from chalicelib.points.models.ledger import account, accrual_event, lot, transfer
 
 _WORLD: dict[str, Any] = json.loads(os.environ["BENCH_WORLD"])
 _PARTNER, _PROGRAM, _ISSUANCE, _TARGET, _VERSION = (

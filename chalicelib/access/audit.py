@@ -1,17 +1,18 @@
 """The audit trail: who did what, to what, when and why, in the transaction of the change itself."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
 from chalicelib.access.models import audit_event
+from chalicelib.records import dataclass
+from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_id
 
 _INSERT: Final = insert(audit_event)
@@ -48,6 +49,21 @@ def record(
             "correlation_id": caller.correlation_id,
         },
     )
+
+
+def forget_reasons(db: Connection, subjects: Collection[str]) -> int:
+    """Take out why people said that they did something to these subjects; of how many entries.
+
+    Only for words about a person who is erased: who did what, and when, stays.
+    """
+    changed = 0
+    for chunk in bulk.in_chunks(sorted(set(subjects))):
+        changed += db.execute(
+            update(audit_event)
+            .where(audit_event.c.subject.in_(chunk), audit_event.c.reason.is_not(None))
+            .values(reason=None)
+        ).rowcount
+    return changed
 
 
 @dataclass(frozen=True, slots=True)

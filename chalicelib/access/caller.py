@@ -1,6 +1,6 @@
 """Who causes an effect, as it is written into the audit trail and beside the data."""
 
-from dataclasses import dataclass
+from chalicelib.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

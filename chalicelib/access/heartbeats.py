@@ -1,6 +1,5 @@
 """When each worker or schedule last finished; readiness reads it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -8,6 +7,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.models import heartbeat
+from chalicelib.records import dataclass
 
 _FIRST: Final = (
     insert(heartbeat).prefix_with("IGNORE", dialect="mysql").prefix_with("OR IGNORE", dialect="sqlite").inline()

@@ -6,7 +6,6 @@ record: the same key may be tried again after mending. Answers are kept encrypte
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -16,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access.models import idempotency_record
 from chalicelib.errors import Broken, Unprocessable
+from chalicelib.records import dataclass
 from chalicelib.storage import encryption
 
 _record = idempotency_record.c

@@ -9,7 +9,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -23,6 +23,7 @@ from chalicelib.access.models import api_key, partner_block, user_account
 from chalicelib.access.principal import Principal
 from chalicelib.access.scopes import PARTNER_SCOPES, ROLE_SCOPES, Role, Scope
 from chalicelib.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, NotPermitted, UnknownReference
+from chalicelib.records import dataclass
 from chalicelib.storage.ids import new_id, public_id
 
 _MARK: Final = "ilk"

@@ -1,8 +1,7 @@
 """Who a key stands for, and what it may do now."""
 
-from dataclasses import dataclass
-
 from chalicelib.access.scopes import Role, Scope
+from chalicelib.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Scope(StrEnum):
     LEDGER_APPROVE = "ledger:approve"
     #: Recompute the ledger and its hash chain.
     LEDGER_VERIFY = "ledger:verify"
+    #: Say what SAP or NetSuite did with a document of the books.
+    POSTINGS_ANSWER = "postings:answer"
     #: Hold, redeem and refund a member's points: the store's and the order system's right, not a partner's.
     POINTS_SPEND = "points:spend"
     #: Ask for more points or pieces for a member.
@@ -105,6 +107,7 @@ ROLE_SCOPES: Final[Mapping[Role, frozenset[Scope]]] = MappingProxyType(
             Scope.ACCRUALS_WRITE,
             Scope.LEDGER_ADJUST,
             Scope.POINTS_SPEND,
+            Scope.POSTINGS_ANSWER,
             Scope.INCREASES_WRITE,
             Scope.FILES_WRITE,
             Scope.DELIVERIES_WRITE,

@@ -1,7 +1,6 @@
 """Users: the people who own operator keys, their role and the partner they are bound to."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from chalicelib.access.models import user_account
 from chalicelib.access.principal import Principal
 from chalicelib.access.scopes import ROLE_SCOPES, Role, Scope
 from chalicelib.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from chalicelib.records import dataclass
 from chalicelib.storage.ids import new_id, public_id
 
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]{2,}")

@@ -1,11 +1,12 @@
 """What every connector promises to the pump: messages in, one result per message out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from pydantic import JsonValue
+
+from chalicelib.records import dataclass
 
 
 class Outcome(StrEnum):

@@ -4,7 +4,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -12,6 +11,7 @@ import httpx
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from chalicelib.connectors.contract import Outcome, Result
+from chalicelib.records import dataclass
 
 RETRY_AFTER_MAX_S: Final = 86_400.0
 """A longer request for patience is taken as a day: the operator should see the target, not wait for it."""

@@ -1,7 +1,6 @@
 """Taking work from the outbox: one short transaction that leases the heads of some keys to one batch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
@@ -16,6 +15,7 @@ from chalicelib.deliveries.routes import ROUTES
 from chalicelib.deliveries.settling import Sent, Settled
 from chalicelib.deliveries.snapshots import Snapshot, Source
 from chalicelib.deliveries.targets import Target
+from chalicelib.records import dataclass
 from chalicelib.rules import code_tables
 from chalicelib.rules.rulesets import LiveVersion, timeline
 from chalicelib.storage.ids import new_id, new_ids

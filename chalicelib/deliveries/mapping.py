@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -12,6 +11,7 @@ from pydantic import JsonValue
 from chalicelib.deliveries.snapshots import Snapshot
 from chalicelib.errors import InvalidInput, Unprocessable
 from chalicelib.language import CodeTables, Compiled, Value
+from chalicelib.records import dataclass
 from chalicelib.rules import targets
 
 MASK: Final = "[masked]"

@@ -1,7 +1,7 @@
 """The transactional outbox: what changed is noted in the transaction that changed it, and looked up by operators."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.deliveries.models import delivery, delivery_attempt, target
 from chalicelib.deliveries.routes import kinds_for
+from chalicelib.records import dataclass
 from chalicelib.storage import bulk, prepared
 from chalicelib.storage.engine import is_mysql
 from chalicelib.storage.ids import new_id, new_ids

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from random import Random
 from threading import Lock
@@ -23,6 +23,7 @@ from chalicelib.deliveries.claiming import Claim, Claimed
 from chalicelib.deliveries.settling import Sent, Settled
 from chalicelib.deliveries.snapshots import Source
 from chalicelib.errors import Broken, InterlineError
+from chalicelib.records import dataclass
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import public_id
 

@@ -1,9 +1,10 @@
 """Which records of the hub each kind of outside system takes, and what they are called there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from chalicelib.records import dataclass
 
 #: A member's balance in one program; its key is the account's id in hexadecimal.
 BALANCE: Final = "balance"

@@ -1,7 +1,6 @@
 """What became of leased messages is written down: confirmed, to be sent again, or dead for a person to decide."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final, Literal, TypeAlias
@@ -14,6 +13,7 @@ from chalicelib.connectors.contract import Outcome, Result
 from chalicelib.deliveries import backoff
 from chalicelib.deliveries.models import delivery, delivery_attempt
 from chalicelib.deliveries.targets import Target
+from chalicelib.records import dataclass
 
 State: TypeAlias = Literal["ready", "confirmed", "dead", "superseded", "discarded"]
 

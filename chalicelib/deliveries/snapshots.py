@@ -1,12 +1,12 @@
 """What a ``state`` delivery carries: the newest state of a record, read when the delivery is claimed; and of which."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from sqlalchemy.engine import Connection
 
 from chalicelib.language import Value
+from chalicelib.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

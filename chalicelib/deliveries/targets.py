@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -15,6 +15,7 @@ from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.deliveries.models import target
 from chalicelib.errors import Fault, InterlineError, InvalidInput
+from chalicelib.records import dataclass
 from chalicelib.storage.ids import new_id, public_id
 from chalicelib.web.shapes import Written
 from chalicelib.web.wording import sentence

@@ -128,7 +128,8 @@ def reopen(db: Connection, partner_id: bytes, kind: Kind, revisions: Collection[
 
 def figures(db: Connection, file_id: bytes) -> dict[str, int]:
     """How many documents a file made whole, and how many that it has rows of are not."""
-    own = select(_LINE.document_id, _LINE.revision).where(_LINE.source_file_id == file_id).distinct().subquery()
+    standing = (_LINE.source_file_id == file_id, _LINE.revision >= UNCOUNTED)
+    own = select(_LINE.document_id, _LINE.revision).where(*standing).distinct().subquery()
     query = select(_DRAFT.whole).join(
         own, (own.c.document_id == _DRAFT.document_id) & (own.c.revision == _DRAFT.revision)
     )

@@ -1,18 +1,19 @@
 """Revisions that come in rows: what is known of each before a row is judged, and what is written after."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select, update
 from sqlalchemy.engine import Connection
 
-from chalicelib.documents import known
+from chalicelib.documents import known, whose
 from chalicelib.documents.kinds import UNCOUNTED, Key, Kind
 from chalicelib.documents.models import document_draft, document_line
 from chalicelib.documents.saying import Said, header_hash, line_hash
 from chalicelib.language import parse_json
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical
 from chalicelib.storage import bulk
 from chalicelib.storage.encryption import decrypt_fields, encrypt_fields
@@ -117,6 +118,7 @@ def _row(partner_id: bytes, draft: Draft, open_file_id: bytes | None, now: datet
         "whole": draft.whole,
         "open_file_id": open_file_id,
         "changed_at": now,
+        **whose.indexes(draft.header, personal, partner_id=partner_id, concerns_id=draft.concerns_id),
     }
 
 

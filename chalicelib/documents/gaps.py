@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.documents.kinds import Key
@@ -54,12 +54,25 @@ def close(db: Connection, rows: Iterable[RowPlace]) -> set[Revision]:
     return found
 
 
-def fill(db: Connection, partner_id: bytes, kind: str, lines: Collection[Place]) -> None:
-    """Forget rejected rows of lines that another row has brought since."""
+def fill(db: Connection, partner_id: bytes, kind: str, lines: Mapping[Place, bytes]) -> None:
+    """Have rejected rows of lines that another row has brought since be in nobody's way; each line with its file."""
     names = ("partner_id", "kind", "scope", "number", "revision", "line_no")
-    values = [(partner_id, kind, *each.key, each.revision, each.line_no) for each in sorted(set(lines))]
-    for chunk in bulk.in_chunks(values):
-        db.execute(delete(document_gap).where(bulk.key_in(document_gap, names, chunk)))
+    by_file: dict[bytes, list[tuple[Any, ...]]] = {}
+    for each, file_id in sorted(lines.items()):
+        by_file.setdefault(file_id, []).append((partner_id, kind, *each.key, each.revision, each.line_no))
+    for file_id, values in sorted(by_file.items()):
+        for chunk in bulk.in_chunks(values):
+            these = bulk.key_in(document_gap, names, chunk)
+            db.execute(update(document_gap).where(these, _GAP.filled_by.is_(None)).values(filled_by=file_id))
+
+
+def open_again(db: Connection, file_id: bytes, *, limit: int) -> int:
+    """Let up to so many rejected rows of which a file had brought the lines be in the way again; how many."""
+    found = db.execute(select(_GAP.file_id, _GAP.row_no).where(_GAP.filled_by == file_id).limit(limit)).all()
+    for chunk in bulk.in_chunks([tuple(row) for row in found]):
+        these = bulk.key_in(document_gap, ("file_id", "row_no"), chunk)
+        db.execute(update(document_gap).where(these).values(filled_by=None))
+    return len(found)
 
 
 def among(db: Connection, partner_id: bytes, kind: str, keys: Collection[Key]) -> set[Revision]:
@@ -67,7 +80,8 @@ def among(db: Connection, partner_id: bytes, kind: str, keys: Collection[Key]) -
     found: set[Revision] = set()
     for chunk in bulk.in_chunks(sorted(set(keys))):
         values = [(partner_id, kind, *key) for key in chunk]
-        found |= _revisions(db, bulk.key_in(document_gap, ("partner_id", "kind", "scope", "number"), values))
+        these = bulk.key_in(document_gap, ("partner_id", "kind", "scope", "number"), values)
+        found |= _revisions(db, these & _GAP.filled_by.is_(None))
     return found
 
 

@@ -1,9 +1,10 @@
 """The kinds of documents: what names one, what is said of the whole, what of each line, and what is personal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
+
+from chalicelib.records import dataclass
 
 #: How a field is written: an identifier, a text, a moment with its offset, a day, a currency, money in the document's
 #: currency, points or a share, pieces.

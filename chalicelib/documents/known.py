@@ -1,16 +1,17 @@
 """Which documents there are: looked up and locked by their names, and read with what their newest version says."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.engine import Connection, Row
 
 from chalicelib.documents.kinds import Key, Kind
 from chalicelib.documents.models import document, document_version
 from chalicelib.language import parse_json
+from chalicelib.records import dataclass
 from chalicelib.storage import bulk
 from chalicelib.storage.encryption import decrypt_fields
 from chalicelib.storage.ids import new_ids
@@ -18,6 +19,8 @@ from chalicelib.storage.ids import new_ids
 _KEY = ("partner_id", "kind", "scope", "number")
 _DOCUMENT = document.c
 _VERSION = document_version.c
+#: The state of a document of which nothing is left: all that was said of it was taken back.
+WITHDRAWN: Final = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,18 @@ class Version:
 
 
 def locked(
-    db: Connection, partner_id: bytes, kind: Kind, keys: Collection[Key], *, now: datetime
+    db: Connection,
+    partner_id: bytes,
+    kind: Kind,
+    keys: Collection[Key],
+    *,
+    orders: Mapping[Key, str] = MappingProxyType({}),
+    now: datetime,
 ) -> dict[Key, Row[Any]]:
-    """The documents of these names, their rows locked in one order; those that are new are made, ``incomplete``."""
+    """The documents of these names, their rows locked in one order; those that are new are made, ``incomplete``.
+
+    ``orders`` has the orders that new ones are about.
+    """
     found = _ids(db, partner_id, kind, keys)
     new = sorted(set(keys) - found.keys())
     rows = [
@@ -47,6 +59,7 @@ def locked(
             "kind": kind.name,
             "scope": key[0],
             "number": key[1],
+            "order_no": orders.get(key),
             "state": "incomplete",
             "created_at": now,
             "changed_at": now,
@@ -68,10 +81,21 @@ def orders(db: Connection, partner_id: bytes, numbers: Collection[str]) -> set[s
     found: set[str] = set()
     for chunk in bulk.in_chunks(sorted(set(numbers))):
         query = select(_DOCUMENT.number).where(
-            _DOCUMENT.partner_id == partner_id, _DOCUMENT.kind == "order", _DOCUMENT.number.in_(chunk)
+            _DOCUMENT.partner_id == partner_id,
+            _DOCUMENT.kind == "order",
+            _DOCUMENT.number.in_(chunk),
+            _DOCUMENT.state != WITHDRAWN,
         )
         found.update(db.execute(query).scalars())
     return found
+
+
+def revive(db: Connection, held: Collection[Row[Any]], orders: Mapping[bytes, str], *, now: datetime) -> None:
+    """Let documents of which everything was taken back begin anew, with the orders that they are about by now."""
+    for row in sorted(held, key=lambda each: bytes(each.id)):
+        if row.state == WITHDRAWN:
+            values = {"state": "incomplete", "order_no": orders.get(row.id), "changed_at": now}
+            db.execute(update(document).where(_DOCUMENT.id == row.id).values(values))
 
 
 def newest(db: Connection, partner_id: bytes, kind: Kind, key: Key) -> Version | None:

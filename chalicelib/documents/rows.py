@@ -18,8 +18,10 @@ from chalicelib.documents.gaps import Revision
 from chalicelib.documents.kinds import Kind
 from chalicelib.documents.models import document_line
 from chalicelib.documents.saying import Place, Said
-from chalicelib.partners import manifests, prices
 from chalicelib.partners.directory import Partner
+from chalicelib.partners.house import prices
+from chalicelib.partners.members import erasing, members
+from chalicelib.partners.onboarding import manifests
 from chalicelib.partners.provenance import ACCEPTED, DUPLICATE, RowSource, Told, refused
 from chalicelib.rules import canonical
 from chalicelib.storage import bulk
@@ -53,8 +55,10 @@ def record(
     concerned, strangers = _concerned(db, partner, {at: rows[at] for at in said}, kind)
     told |= strangers
     told |= _orderless(db, partner, kind, {at: rows[at] for at in said})
+    told |= _erased(db, concerned, {at: rows[at] for at in said})
     good = {at: row for at, row in said.items() if at not in told}
-    held = known.locked(db, partner.id, kind, {row.key for row in good.values()}, now=now)
+    orders = {row.key: str(rows[at]["order_no"]) for at, row in good.items()} if kind.names_order else {}
+    held = known.locked(db, partner.id, kind, {row.key for row in good.values()}, orders=orders, now=now)
     by_place = drafts.of(db, kind, held, {(held[row.key].id, row.revision) for row in good.values()})
     lines: list[dict[str, Any]] = []
     open_places: set[int] = set(places.keys() & told.keys())
@@ -72,6 +76,9 @@ def record(
             draft.lines[row.line_no] = row.line_hash
             draft.whole = False
             lines.append(_line(partner, draft, row, sources[at], caller, now))
+    spoken = {line["document_id"] for line in lines}
+    by_id = {row.id: orders[key] for key, row in held.items() if key in orders}
+    known.revive(db, [row for row in held.values() if row.id in spoken], by_id, now=now)
     lines.sort(key=lambda line: (line["document_id"], line["revision"], line["line_no"]))
     _keep_gaps(db, partner, kind, {at: places[at] for at in open_places}, told, places, sources)
     file_id = None if alone or not sources else sources[0].file_id
@@ -113,6 +120,24 @@ def _orderless(db: Connection, partner: Partner, kind: Kind, rows: Mapping[int, 
     numbers = {at: str(row["order_no"]) for at, row in rows.items()}
     orders = known.orders(db, partner.id, numbers.values())
     return {at: _UNKNOWN_ORDER for at, number in numbers.items() if number not in orders}
+
+
+def _erased(
+    db: Connection, concerned: Mapping[int, bytes | None], rows: Mapping[int, Mapping[str, Any]]
+) -> dict[int, Told]:
+    """The refusals of rows that name an employee who was erased, unless somebody else has the number since."""
+    named: dict[bytes, dict[int, str]] = {}
+    for at, row in rows.items():
+        partner_id, number = concerned[at], row.get("employee_id")
+        if partner_id is not None and number is not None:
+            named.setdefault(partner_id, {})[at] = number
+    told: dict[int, Told] = {}
+    for partner_id, numbers in sorted(named.items()):
+        erased = set(erasing.erased_numbers(db, partner_id, set(numbers.values())))
+        if erased:
+            erased -= members.by_employee(db, partner_id, erased).keys()
+        told |= {at: erasing.REFUSAL for at, number in numbers.items() if number in erased}
+    return told
 
 
 def _judged(kind: Kind, draft: Draft, row: Said) -> Told:
@@ -165,7 +190,11 @@ def _keep_gaps(
     sources: Sequence[RowSource],
 ) -> None:
     """Rows that were refused keep their revision from being whole, until a row brings that line."""
-    brought = [where for at, where in places.items() if told[at].outcome == "accepted"]
+    brought = {
+        where: file_id
+        for at, where in places.items()
+        if told[at].outcome == "accepted" and (file_id := sources[at].file_id) is not None
+    }
     gaps.fill(db, partner.id, kind.name, brought)
     kept: dict[gaps.RowPlace, Place] = {}
     for at, where in refused_places.items():

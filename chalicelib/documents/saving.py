@@ -1,7 +1,6 @@
 """Documents are saved whole: one version a revision, the same one once, and the newest revision is what holds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
@@ -9,9 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection, Row
 
 from chalicelib.access.caller import Caller
-from chalicelib.documents import known
+from chalicelib.documents import known, whose
 from chalicelib.documents.kinds import KINDS, Key
 from chalicelib.documents.models import document, document_draft, document_version
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical
 from chalicelib.storage import bulk
 from chalicelib.storage.encryption import encrypt_fields, keyed_digest
@@ -197,4 +197,5 @@ def _row(partner_id: bytes, new: NewDocument, saved: Saved, caller: Caller, now:
         "actor": caller.actor,
         "correlation_id": caller.correlation_id,
         "recorded_at": now,
+        **whose.indexes(new.header, personal, partner_id=partner_id, concerns_id=new.concerns_id),
     }

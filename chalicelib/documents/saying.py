@@ -1,7 +1,6 @@
 """What one row says of one document, typed and checked, in the form in which it is kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -9,8 +8,9 @@ from typing import Any, Final, NamedTuple
 from chalicelib.documents.kinds import UNCOUNTED, Form, Key, Kind
 from chalicelib.errors import InvalidInput
 from chalicelib.language.rounding import plain
-from chalicelib.partners import currencies, moments
+from chalicelib.partners.house import currencies, moments
 from chalicelib.partners.provenance import Told, refused, unusable
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical
 from chalicelib.storage.encryption import keyed_digest
 from chalicelib.web import amounts

@@ -1,7 +1,7 @@
 """A document's parts -> a checked program: names, order, types, outputs brought to their declared form."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from chalicelib.language.bounds import ALL_TABLE_ROWS_MAX
@@ -28,6 +28,7 @@ from chalicelib.language.tree import (
     Program,
     walk,
 )
+from chalicelib.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

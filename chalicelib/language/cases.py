@@ -1,7 +1,6 @@
 """The cases of a rule file: reading them when it is loaded, and running them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
@@ -10,6 +9,7 @@ from chalicelib.language.declared import Aggregate, Declared, DeclaredOutput
 from chalicelib.language.faults import DecisionRefused, InputRefused, Refusal, Report, at, shown
 from chalicelib.language.kinds import CodeTables, Value, json_value
 from chalicelib.language.reading import InputReader, iso_date
+from chalicelib.records import dataclass
 
 # Keys of ``expect`` that say something else than an output's value; no output may have these names.
 REFUSED, APPLIES = "refused", "applies"
@@ -110,6 +110,9 @@ def _actual(rule: Rule, case: Case) -> dict[str, Any]:
 
 
 def _sentence(values: Mapping[str, Any]) -> str:
+    codes = values.get(REFUSED)
+    if isinstance(codes, list):
+        return f"a refusal ({', '.join(codes)}): {values['why']}"
     return ", ".join(f"{name} = {value}" for name, value in values.items())
 
 

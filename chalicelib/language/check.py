@@ -7,7 +7,7 @@ a decimal is a decimal; both happen here, once, and never at run time by acciden
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +33,7 @@ from chalicelib.language.tree import Const, Fact, Node, Shared
 from chalicelib.language.tree import (
     Sequence as ListNode,
 )
+from chalicelib.records import dataclass
 
 _DATED = re.compile(r"[0-9]{1,4}([-./ ])[0-9]{1,2}\1[0-9]{1,4}")
 

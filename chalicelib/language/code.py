@@ -5,8 +5,10 @@ constants and functions are ``Bound`` names, which the loader gives their values
 not frozen: a cold start pays for every method that a dataclass generates.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
+
+from chalicelib.records import dataclass
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -1,7 +1,6 @@
 """The three documents that hold rules: a ruleset, the fields of a file layout, a single expression."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from chalicelib.language.declared import Aggregate, Declared, Origin
 from chalicelib.language.faults import Refusal, Report, at
 from chalicelib.language.kinds import Value
 from chalicelib.language.reading import iso_date
+from chalicelib.records import dataclass
 
 if TYPE_CHECKING:
     from chalicelib.language.build import Built

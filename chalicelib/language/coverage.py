@@ -5,7 +5,6 @@ or, inside a condition, whether the rule applies. What no record can get to is n
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 
@@ -23,6 +22,7 @@ from chalicelib.language.recording import CONDITION, HELD, NOT_HELD, Recording, 
 from chalicelib.language.tables import Table
 from chalicelib.language.tree import EXTREMES, Apply, Choice, Either, Every, FirstValue, Lookup, Loop, Node, children
 from chalicelib.language.wording import words
+from chalicelib.records import dataclass
 
 Kinds = Literal["when", "branch", "part", "row", "default", "limit", "lookup_miss"]
 _HUNDRED = Decimal(100)

@@ -1,11 +1,12 @@
 """What a document declares: inputs, outputs and period aggregates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Literal
 
 from chalicelib.language.kinds import Kind, Type, Value, list_of, object_of, words
+from chalicelib.records import dataclass
 
 #: What becomes of a look-up that finds nothing and refuses nothing: a value of the rule's own stands in, or null.
 Treated = Literal["default", "null"]

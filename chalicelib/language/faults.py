@@ -4,10 +4,11 @@ Every rule fault carries a JSON Pointer, what was expected, what was found and, 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 from chalicelib.errors import Fault, InvalidInput, Unprocessable
+from chalicelib.records import dataclass
 
 FAULTS_MAX = 200
 #: The code of a look-up that found nothing where ``on_miss`` is "quarantine".

@@ -7,7 +7,6 @@ that ranks them. So at run time the first row that fits is the answer under all 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from typing import Any
@@ -18,6 +17,7 @@ from chalicelib.language.intervals import Cell, covers, meet
 from chalicelib.language.kinds import INTEGER, NUMBERS, Kind, Type, list_of, words
 from chalicelib.language.operators.numbers import fitting
 from chalicelib.language.rounding import ARITHMETIC
+from chalicelib.records import dataclass
 
 HIT_POLICIES = ("unique", "any", "first", "priority", "collect")
 COLLECTIONS = ("list", "sum", "min", "max", "count")

@@ -4,7 +4,6 @@ It is slow and plain on purpose: the compiled program is held to it by a propert
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -40,6 +39,7 @@ from chalicelib.language.tree import (
     walk,
     weight,
 )
+from chalicelib.records import dataclass
 
 
 class _Failed(Exception):

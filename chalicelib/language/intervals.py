@@ -3,7 +3,6 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from chalicelib.language.faults import Refusal, Report, shown
 from chalicelib.language.kinds import Kind, Type, words
 from chalicelib.language.reading import DECIMAL_TEXT, iso_date
+from chalicelib.records import dataclass
 
 ANY = "-"
 _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\[\]()\s]*)\s*,\s*([^,\[\]()\s]*)\s*([\])])\s*")

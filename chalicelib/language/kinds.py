@@ -1,13 +1,14 @@
 """The types of the language and how two of them become one."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from chalicelib.language.faults import clip
+from chalicelib.records import dataclass
 
 Value: TypeAlias = bool | int | Decimal | str | date | list["Value"] | dict[str, "Value"] | None
 # Table -> code -> value, already resolved by the caller to the entries in force on the day of the decision.

@@ -7,7 +7,7 @@ CPython limits how deep parentheses (200) and blocks (100) may nest.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NoReturn
 
 from chalicelib.language import code
@@ -39,6 +39,7 @@ from chalicelib.language.tree import (
 from chalicelib.language.tree import (
     Sequence as Listed,
 )
+from chalicelib.records import dataclass
 
 ENTRY = "decide_0"
 # Levels of the typed tree between two values that are put into variables; each is at most two parentheses.

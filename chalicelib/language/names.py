@@ -5,13 +5,14 @@ otherwise change silently when an input is added.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib.language.faults import clip
 from chalicelib.language.kinds import Kind, Type
 from chalicelib.language.places import FIELD, HIT, Narrowed, narrow
 from chalicelib.language.tree import Apply, Const, Fact, Item, Node, Shared
+from chalicelib.records import dataclass
 
 if TYPE_CHECKING:
     from chalicelib.language.check import Checker

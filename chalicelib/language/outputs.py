@@ -13,7 +13,7 @@ from chalicelib.language.declared import DeclaredOutput
 from chalicelib.language.faults import Refusal, shown
 from chalicelib.language.kinds import NUMBERS, Kind, list_of, object_of
 from chalicelib.language.rounding import quantizer, unit, zero
-from chalicelib.language.shaping import shaped
+from chalicelib.language.shaping import none_of, shaped
 from chalicelib.language.tree import Apply, Built, Choice, Const, Form, Function, Loop, Node, Sequence, Way
 
 
@@ -129,10 +129,9 @@ def _fixed(node: Node, scale: int, rounding: str | None) -> Node:
 def _enum(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:
     if node.type.kind is not Kind.STRING:
         return checker.mismatch(node, Kind.STRING)
-    values = frozenset(declared.values)
     if node.type.values is None:
-        return Apply(node.pointer, replace(node.type, values=declared.values), _one_of(values), (node,))
-    stray = [value for value in node.type.values if value not in values]
+        return Apply(node.pointer, replace(node.type, values=declared.values), _one_of(tuple(declared.values)), (node,))
+    stray = [value for value in node.type.values if value not in declared.values]
     for value in stray:
         checker.report.add(
             node.pointer,
@@ -145,11 +144,13 @@ def _enum(declared: DeclaredOutput, node: Node, checker: Checker) -> Node:
     return wrong(node.pointer) if stray else node
 
 
-def _one_of(values: frozenset[str]) -> Function:
+def _one_of(values: tuple[str, ...]) -> Function:
+    known, told = frozenset(values), none_of(values)
+
     def call(text: str | None) -> str | None:
-        if text is None or text in values:
+        if text is None or text in known:
             return text
-        raise Refusal("not_in_values", "the text is not a value of the output")
+        raise Refusal("not_in_values", told)
 
     return Function("one_of", call)
 

@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from typing import Any, NoReturn
 from chalicelib.language.bounds import ARGUMENTS_MAX, DOCUMENT_BYTES_MAX, EXPRESSION_DEPTH_MAX
 from chalicelib.language.faults import FAULTS_MAX, Report, RuleFault, RuleRefused, at, shown
 from chalicelib.language.kinds import Value
+from chalicelib.records import dataclass
 
 NUMBER_CHARACTERS_MAX = 64
 # The one operator whose argument has names of its own.

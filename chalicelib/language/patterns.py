@@ -7,10 +7,10 @@ held to Python's ``re`` by a property test; docs/decisions/0021-linear-patterns.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NoReturn
 
 from chalicelib.language.faults import clip
+from chalicelib.records import dataclass
 
 PATTERN_LENGTH_MAX = 256
 # Places where a pattern reads a character, repetitions written out.

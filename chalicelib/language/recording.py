@@ -5,11 +5,12 @@ happens inside each definition is kept apart, and counts only when something tha
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from chalicelib.language.faults import clip
 from chalicelib.language.tree import Node
+from chalicelib.records import dataclass
 
 # Values that are kept of one place, and tests, hits and look-ups of one part: what a list's items do is repeated.
 VALUES_MAX = 8

@@ -19,6 +19,9 @@ from chalicelib.language.tree import Apply, Form, Function, Node
 if TYPE_CHECKING:
     from chalicelib.language.check import Checker
 
+#: Declared texts that a refusal names; the others are counted.
+_VALUES_SHOWN = 12
+
 # A value that is not null -> its declared form.
 Shape = Callable[[Any, Budget], Any]
 
@@ -110,10 +113,12 @@ class _Shaper:
                     misspelt=(value, declared.values),
                 )
 
+        told = none_of(tuple(declared.values))
+
         def shape(text: str, budget: Budget) -> str:
             spend(budget, 1)
             if text not in values:
-                raise _Misfit(Refusal("not_in_values", "the text is not a value of the output"))
+                raise _Misfit(Refusal("not_in_values", told))
             return text
 
         return shape
@@ -215,3 +220,9 @@ def _integer(declared: DeclaredOutput) -> Shape:
         return int(whole)
 
     return shape
+
+
+def none_of(values: tuple[str, ...]) -> str:
+    """What is said of a text that is not among the declared ones: which there are, as far as they can be read."""
+    more = "" if len(values) <= _VALUES_SHOWN else f" or {len(values) - _VALUES_SHOWN} others"
+    return f"the text is none of {', '.join(shown(value) for value in values[:_VALUES_SHOWN])}{more}"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,6 +16,7 @@ from chalicelib.language.kinds import BOOLEAN, DATE, DECIMAL, INTEGER, TEXT, UNK
 from chalicelib.language.places import NOTHING
 from chalicelib.language.reading import iso_date
 from chalicelib.language.tree import Node
+from chalicelib.records import dataclass
 
 _SCALARS = (Kind.STRING, Kind.INTEGER, Kind.DECIMAL, Kind.DATE, Kind.BOOLEAN)
 _OUT_TYPES = {"string": TEXT, "integer": INTEGER, "decimal": DECIMAL, "date": DATE, "boolean": BOOLEAN}

@@ -5,12 +5,12 @@ dataclass generates.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
 
 from chalicelib.language.kinds import Kind, Type
+from chalicelib.records import dataclass
 
 #: Functions that answer with one of their arguments.
 EXTREMES = frozenset({"min", "max"})

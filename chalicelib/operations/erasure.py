@@ -1,16 +1,16 @@
 """Erasing a person on request: at once where the hub looks the person up, then place by place through everything kept.
 
 The first step is one transaction: from its end on the person has no name here, and what comes for the employee number
-is refused. What follows searches the kept answers, the files with their rows, refused and sent files, in slices, each
-of which notes how far it came: it may die anywhere, and doing a slice twice changes nothing more.
+is refused. What follows searches the kept answers, the files with their rows, those of the retailer's own systems too,
+orders, quotes and leads, refused and sent files, in slices, each of which notes how far it came: it may die anywhere,
+and doing a slice twice changes nothing more.
 """
 
 import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
@@ -20,15 +20,20 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit, idempotency
 from chalicelib.access.caller import Caller
+from chalicelib.access.rounds import Round
 from chalicelib.deliveries import outbox
+from chalicelib.documents import erasing as documents
 from chalicelib.errors import Broken, NotFound
-from chalicelib.files import erasing as files
-from chalicelib.files import erasing_objects as left
-from chalicelib.partners import directory, erasing, members
-from chalicelib.partners.erasing import Sought
-from chalicelib.partners.erasure_models import member_erasure
-from chalicelib.points import erasing as of_points
-from chalicelib.points.models import account
+from chalicelib.files.erasure import erasing as files
+from chalicelib.files.erasure import erasing_objects as left
+from chalicelib.partners import directory
+from chalicelib.partners.members import erasing, members
+from chalicelib.partners.members.erasing import Sought
+from chalicelib.partners.models.erasures import member_erasure
+from chalicelib.partners.onboarding import manifests
+from chalicelib.points.models.ledger import account
+from chalicelib.points.proof import erasing as of_points
+from chalicelib.records import dataclass
 from chalicelib.storage.encryption import decrypt, encrypt
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import new_id, public_id
@@ -38,9 +43,10 @@ log = logging.getLogger(__name__)
 
 State = Literal["running", "done"]
 #: The kinds of places, in the order in which they are searched.
-STAGES: Final = ("events", "answers", "files", "refused", "sent")
+STAGES: Final = ("events", "texts", "answers", "files", "house", "documents", "refused", "sent")
 #: Answers looked at in one transaction, and erasures that one run carries on.
 _ANSWERS_MAX: Final = 500
+_DOCUMENTS_MAX: Final = 200
 _ERASURES_MAX: Final = 100
 _SLICES_MAX: Final = 1_000_000
 _OF: Final = member_erasure.c
@@ -82,6 +88,7 @@ def request(db: Connection, member_id: bytes, *, reason: str, caller: Caller, no
     sought = erasing.sought_of(db, member_id)
     erasure_id = new_id()
     found = dict(erasing.forget(db, member_id, now=now))
+    audit.forget_reasons(db, [public_id("mbr", member_id)])
     found["deliveries"] = outbox.forget(db, _balance_keys(db, member_id))
     row: dict[str, Any] = {
         "id": erasure_id,
@@ -114,13 +121,19 @@ def of_member(db: Connection, member_id: bytes) -> Erasure | None:
 def run(database: Database, *, clock: Callable[[], datetime], deadline_s: float | None = None) -> int:
     """Carry on the erasures that are not done, until the time is over; how many are done now.
 
-    ``deadline_s`` are seconds from now. Raises Unavailable; the next run goes on.
+    ``deadline_s`` are seconds from now. Raises SomeFailed once all others were carried on, and Unavailable: the next
+    run goes on.
     """
     ends_at = None if deadline_s is None else time.monotonic() + deadline_s
     with database.read() as db:
         query = select(_OF.id).where(_OF.state == "running").order_by(_OF.id).limit(_ERASURES_MAX)
         waiting = list(db.execute(query).scalars())
-    return sum(_carry_on(database, erasure_id, clock, ends_at) for erasure_id in waiting)
+    done = 0
+    with Round("erasures") as each:
+        for erasure_id in waiting:
+            with each.turn(erasure_id.hex()):
+                done += _carry_on(database, erasure_id, clock, ends_at)
+    return done
 
 
 def _carry_on(database: Database, erasure_id: bytes, clock: Callable[[], datetime], ends_at: float | None) -> bool:
@@ -158,7 +171,16 @@ def _events(database: Database, row: Row[Any], _sought: Sought) -> _Moved:
         )
     )
     found = Counter({"events": changed})
-    return ("answers", "", found) if last is None else ("events", str(last), found)
+    return ("texts", "", found) if last is None else ("events", str(last), found)
+
+
+def _texts(database: Database, row: Row[Any], _sought: Sought) -> _Moved:
+    """What people wrote to explain the member's entries."""
+    changed, last = database.run(
+        partial(of_points.forget_texts, member_id=row.member_id, after=row.checkpoint, rows_max=_ANSWERS_MAX)
+    )
+    found = Counter({"texts": changed})
+    return ("answers", "", found) if last is None else ("texts", last, found)
 
 
 def _answers(database: Database, row: Row[Any], sought: Sought) -> _Moved:
@@ -203,24 +225,60 @@ def _cleaned(value: Any, sought: Sought) -> Any:  # noqa: ANN401 - a JSON docume
 
 def _files(database: Database, row: Row[Any], sought: Sought) -> _Moved:
     """One finished file of the partner."""
+    return _file(database, row, sought, [row.partner_id], None, "house")
+
+
+def _house(database: Database, row: Row[Any], sought: Sought) -> _Moved:
+    """One finished file about people, of the retailer's own systems."""
+    return _file(database, row, sought, _houses(database, row), files.OF_PEOPLE, "documents")
+
+
+def _houses(database: Database, row: Row[Any]) -> list[bytes]:
+    with database.read() as db:
+        return [house for house in manifests.houses(db) if house != row.partner_id]
+
+
+def _file(
+    database: Database,
+    row: Row[Any],
+    sought: Sought,
+    senders: Collection[bytes],
+    entities: Collection[str] | None,
+    following: str,
+) -> _Moved:
     place = None
     if row.checkpoint:
         at, _, file_id = row.checkpoint.partition(" ")
         place = datetime.fromisoformat(at), bytes.fromhex(file_id)
     with database.read() as db:
-        file = files.finished_after(db, row.partner_id, place)
-        waits = file is None and files.unfinished(db, row.partner_id, until=row.requested_at)
+        file = files.finished_after(db, senders, place, entities=entities)
+        waits = file is None and files.unfinished(db, senders, until=row.requested_at)
         partner = directory.known(db, row.partner_id)
+        sender = partner if file is None else directory.known(db, file.partner_id)
     if waits:
         return None
     if file is None or file.finished_at is None:
+        return following, "", Counter()
+    found = files.erase(database, file, sender, sought, code=partner.code)
+    return row.stage, f"{file.finished_at.isoformat()} {file.id.hex()}", found
+
+
+def _documents(database: Database, row: Row[Any], sought: Sought) -> _Moved:
+    """Some orders, quotes and leads that are about the person; nobody finds them a second time."""
+    person = documents.Person(row.partner_id, row.pseudonym, sought, [row.partner_id, *_houses(database, row)])
+    done = database.run(partial(documents.forget, person=person, documents_max=_DOCUMENTS_MAX))
+    if not done:
+        # A file that was in work when the erasure was asked for may have named the person once more.
+        database.run(partial(erasing.forget, member_id=row.member_id, now=row.requested_at))
         return "refused", "", Counter()
-    found = files.erase(database, file, partner, sought)
-    return "files", f"{file.finished_at.isoformat()} {file.id.hex()}", found
+    return "documents", str(int(row.checkpoint or 0) + 1), Counter({"documents": done})
 
 
 def _refused(database: Database, row: Row[Any], sought: Sought) -> _Moved:
-    return _objects(database, row, "hub-reject", lambda found, _: left.erase_refused(found, sought), "sent")
+    def erase(found: ObjectInfo, partner_code: str) -> int:
+        return left.erase_refused(found, sought, partner_code=partner_code)
+
+    return _objects(database, row, "hub-reject", erase, "sent")
 
 
 def _sent(database: Database, row: Row[Any], sought: Sought) -> _Moved:
@@ -233,11 +291,13 @@ def _sent(database: Database, row: Row[Any], sought: Sought) -> _Moved:
 def _objects(
     database: Database, row: Row[Any], bucket: str, erase: Callable[[ObjectInfo, str], int], following: str | None
 ) -> _Moved:
-    """All objects of the partner in a bucket, up to as many as one slice takes."""
+    """All objects of the partner and the retailer in a bucket, up to as many as one slice takes."""
     with database.read() as db:
         partner = directory.known(db, row.partner_id)
+        houses = directory.by_ids(db, _houses(database, row))
+    codes = [partner.code, *sorted(house.code for house in houses.values())]
     found: Counter[str] = Counter()
-    for number, each in enumerate(left.following(bucket, partner.code, row.checkpoint), start=1):
+    for number, each in enumerate(left.following(bucket, codes, row.checkpoint), start=1):
         found[row.stage] += erase(each, partner.code)
         if number == _ANSWERS_MAX:
             return row.stage, each.key, found
@@ -246,8 +306,11 @@ def _objects(
 
 _SEARCH: Final[Mapping[str, Callable[[Database, Row[Any], Sought], _Moved]]] = {
     "events": _events,
+    "texts": _texts,
     "answers": _answers,
     "files": _files,
+    "house": _house,
+    "documents": _documents,
     "refused": _refused,
     "sent": _sent,
 }

@@ -14,16 +14,21 @@ from sqlalchemy.engine import Connection
 from chalicelib.access import idempotency
 from chalicelib.access.caller import Caller
 from chalicelib.access.models import idempotency_record
+from chalicelib.access.rounds import Round
 from chalicelib.deliveries.models import delivery_attempt
-from chalicelib.files import archive, erasing, redacting, register
-from chalicelib.files.models import file_row, inbound_file
+from chalicelib.documents import erasing as of_documents
+from chalicelib.files.erasure import erasing
+from chalicelib.files.formats import archive, redacting
+from chalicelib.files.models.files import file_row, inbound_file
+from chalicelib.files.register import register
 from chalicelib.operations import erasure
 from chalicelib.partners import directory
-from chalicelib.partners.erasure_models import member_erasure
-from chalicelib.partners.models import member
+from chalicelib.partners.models.erasures import member_erasure
+from chalicelib.partners.models.partners import member
 from chalicelib.settings import settings
 from chalicelib.storage import objects
 from chalicelib.storage.engine import Database
+from chalicelib.storage.ids import public_id
 from chalicelib.storage.objects import ObjectInfo
 from chalicelib.workbench.models import backtest, backtest_member, backtest_record, backtest_row
 
@@ -31,6 +36,7 @@ from chalicelib.workbench.models import backtest, backtest_member, backtest_reco
 _ROWS_MAX: Final = 1_000
 _TURNS_MAX: Final = 1_000
 _FILES_MAX: Final = 10_000
+_DOCUMENT_ROWS_MAX: Final = 500
 _ATTEMPT: Final = delivery_attempt.c
 _FILE: Final = inbound_file.c
 _ROW: Final = file_row.c
@@ -77,12 +83,14 @@ def _kept_rows(before: datetime) -> ColumnElement[bool]:
 def rejected_rows(database: Database, before: datetime, _now: datetime) -> int:
     """Fill what refused rows said and empty their corrections, and answer the files again."""
     done = 0
-    for file_id in _files_with_rows(database, before):
-        with database.read() as db:
-            file = register.load(db, file_id)
-            partner = directory.by_id(db, file.partner_id)
-        if partner is not None:
-            done += erasing.mask(database, file, partner, before=before)
+    with Round("retention") as each:
+        for file_id in _files_with_rows(database, before):
+            with each.turn(public_id("fil", file_id)):
+                with database.read() as db:
+                    file = register.load(db, file_id)
+                    partner = directory.by_id(db, file.partner_id)
+                if partner is not None:
+                    done += erasing.mask(database, file, partner, before=before)
     return done
 
 
@@ -107,6 +115,17 @@ def count_rejected_rows(db: Connection, before: datetime) -> int:
         .where(_kept_rows(before))
     )
     return db.execute(query).scalar_one()
+
+
+def documents(database: Database, before: datetime, _now: datetime) -> int:
+    """Let go of what is personal in orders, quotes and leads; they and their numbers stay."""
+    some = partial(of_documents.let_go, before=before, rows_max=_DOCUMENT_ROWS_MAX)
+    return _turns(database, some, _DOCUMENT_ROWS_MAX)
+
+
+def count_documents(db: Connection, before: datetime) -> int:
+    """In how many revisions there is any."""
+    return of_documents.count_old(db, before)
 
 
 def _old_objects(bucket: str, before: datetime) -> Iterator[ObjectInfo]:
@@ -149,18 +168,24 @@ def archives(database: Database, before: datetime, _now: datetime) -> int:
     with database.read() as db:
         wanted = db.execute(_old_files(before).limit(_FILES_MAX)).all()
         places = {partner_id: directory.by_id(db, partner_id) for partner_id, _ in wanted}
-    for partner_id, sha256 in wanted:
-        partner = places[partner_id]
-        if partner is None:
-            continue
-        key = archive.key_of(partner.code, sha256)
-        if objects.head(archive.bucket(), key) is None:
-            continue
-        redacting.write_record(partner.code, sha256, (), original_removed=True)
-        objects.delete(archive.bucket(), archive.original_of(key))
-        objects.delete(archive.bucket(), key)
-        done += 1
+    with Round("retention") as each:
+        for partner_id, sha256 in wanted:
+            partner = places[partner_id]
+            if partner is not None:
+                with each.turn(partner.code):
+                    done += _let_archive_go(partner.code, sha256)
     return done
+
+
+def _let_archive_go(partner_code: str, sha256: bytes) -> bool:
+    """Delete one archived file; False when it is gone already."""
+    key = archive.key_of(partner_code, sha256)
+    if objects.head(archive.bucket(), key) is None:
+        return False
+    redacting.write_record(partner_code, sha256, (), original_removed=True)
+    objects.delete(archive.bucket(), archive.original_of(key))
+    objects.delete(archive.bucket(), key)
+    return True
 
 
 def count_archives(db: Connection, before: datetime) -> int:
@@ -209,13 +234,21 @@ def former_members(database: Database, before: datetime, now: datetime) -> int:
     caller = Caller("system:retention", f"retention-{now:%Y-%m-%d}")
     with database.read() as db:
         gone = list(db.execute(_former(before).limit(_ROWS_MAX)).scalars())
-    for member_id in gone:
-        database.run(
-            lambda db, member_id=member_id: erasure.request(  # type: ignore[misc]  # mypy does not see the default
-                db, member_id, reason="kept for as long as the retention policy says", caller=caller, now=now
-            )
-        )
-    return len(gone)
+    done = 0
+    with Round("retention") as each:
+        for member_id in gone:
+            with each.turn(public_id("mbr", member_id)):
+                database.run(
+                    partial(
+                        erasure.request,
+                        member_id=member_id,
+                        reason="kept for as long as the retention policy says",
+                        caller=caller,
+                        now=now,
+                    )
+                )
+                done += 1
+    return done
 
 
 def count_former_members(db: Connection, before: datetime) -> int:
@@ -232,12 +265,12 @@ def _former(before: datetime) -> Any:  # noqa: ANN401 - a select of ids
     )
 
 
-def _turns(database: Database, some: Callable[[Connection], int]) -> int:
+def _turns(database: Database, some: Callable[[Connection], int], rows_max: int = _ROWS_MAX) -> int:
     done = 0
     for _ in range(_TURNS_MAX):
         turn = database.run(some)
         done += turn
-        if turn < _ROWS_MAX:
+        if turn < rows_max:
             break
     return done
 

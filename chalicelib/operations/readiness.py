@@ -1,7 +1,6 @@
 """Whether the hub can do its work now: each part it leans on, asked once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -12,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from chalicelib.access import heartbeats
 from chalicelib.deliveries.models import delivery, target
 from chalicelib.errors import InterlineError
+from chalicelib.records import dataclass
 from chalicelib.settings import settings
 from chalicelib.storage import aws, queues, secrets
 from chalicelib.storage.engine import Database

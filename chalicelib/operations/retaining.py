@@ -6,7 +6,6 @@ the audit trail are in no class, and there is no way to put them into one.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -16,9 +15,11 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
+from chalicelib.access.rounds import Round
 from chalicelib.errors import NotFound, Unprocessable
 from chalicelib.operations import forgetting
 from chalicelib.operations.retention_models import retention_policy
+from chalicelib.records import dataclass
 from chalicelib.storage.engine import Database
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,14 @@ _ALL: Final = (
         30,
         forgetting.rejected_rows,
         forgetting.count_rejected_rows,
+    ),
+    DataClass(
+        "document_persons",
+        "What is personal in orders, quotes and leads: postcodes, a lead's name, mail and phone; the rest stays.",
+        730,
+        90,
+        forgetting.documents,
+        forgetting.count_documents,
     ),
     DataClass(
         "refused_files", "Files that were refused as a whole.", 90, 7, forgetting.refused, forgetting.count_refused
@@ -188,14 +197,20 @@ def told(db: Connection, now: datetime) -> Sequence[str]:
 def run(database: Database, *, now: datetime) -> Mapping[str, int]:
     """Let go of what has been kept for long enough; how much of each class. Dying half-way and again are harmless.
 
-    Raises Unavailable.
+    Raises SomeFailed once all others went, and Unavailable.
     """
     with database.read() as db:
         wanted = [(policy.of, before) for policy in policies(db) if (before := policy.before(now)) is not None]
-    gone = {of.name: of.forget(database, before, now) for of, before in wanted}
-    caller = Caller("system:retention", f"retention-{now:%Y-%m-%d}")
-    if any(gone.values()):
-        database.run(
-            lambda db: audit.record(db, caller=caller, action="retention.run", subject="retention", after=gone, now=now)
-        )
+    gone: dict[str, int] = {}
+    with Round("retention") as each:
+        for of, before in wanted:
+            with each.turn(of.name):
+                gone[of.name] = of.forget(database, before, now)
+        caller = Caller("system:retention", f"retention-{now:%Y-%m-%d}")
+        if any(gone.values()):
+            database.run(
+                lambda db: audit.record(
+                    db, caller=caller, action="retention.run", subject="retention", after=gone, now=now
+                )
+            )
     return gone

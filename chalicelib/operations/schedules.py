@@ -6,19 +6,21 @@ is told that it is queued; the workers run it.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit, heartbeats
 from chalicelib.access.caller import Caller
 from chalicelib.errors import InvalidInput, NotFound
+from chalicelib.operations import firing
+from chalicelib.records import dataclass
 from chalicelib.settings import settings
 from chalicelib.storage import queues
 from chalicelib.storage.engine import Database
+from chalicelib.web import clock
 
 log = logging.getLogger(__name__)
 QUEUE: Final = "schedules"
@@ -40,6 +42,29 @@ class Schedule:
     would: Callable[[Connection, date | None, datetime], Sequence[str]] | None = None
 
 
+class Ended(NamedTuple):
+    """When a job last ended that the clock began, and one that a person did. One of them is not None."""
+
+    by_clock: heartbeats.Heartbeat | None
+    by_hand: heartbeats.Heartbeat | None
+
+    @property
+    def latest(self) -> heartbeats.Heartbeat:
+        """The later of the two."""
+        return max((beat for beat in self if beat is not None), key=lambda beat: beat.at)
+
+
+class Timing(NamedTuple):
+    """``next_at``: when a job is due next; None: at a rate, and it never ran.
+
+    ``drift_s``: seconds from when it was last due to the first end after that, by the clock or by hand; while there is
+    none, to now. None: it never ran.
+    """
+
+    next_at: datetime | None
+    drift_s: int | None
+
+
 def named(name: str) -> Schedule:
     """The job of that name. Raises NotFound."""
     found = SCHEDULES.get(name)
@@ -48,9 +73,35 @@ def named(name: str) -> Schedule:
     return found
 
 
-def latest(db: Connection) -> dict[str, heartbeats.Heartbeat]:
+def latest(db: Connection) -> dict[str, Ended]:
     """When each job last ended, by name; those that never did are left out."""
-    return {name: beat for name, beat in heartbeats.latest(db).items() if name in SCHEDULES}
+    beats = heartbeats.latest(db)
+    found: dict[str, Ended] = {}
+    for name in SCHEDULES:
+        by_clock, by_hand = beats.get(name), beats.get(_by_hand(name))
+        if by_clock is not None or by_hand is not None:
+            found[name] = Ended(by_clock, by_hand)
+    return found
+
+
+def timing(of: Schedule, ended: Ended | None, *, now: datetime) -> Timing:
+    """When a job is due next, and how late it was the last time, or is."""
+    plan = firing.parse(of.when)
+    clocked = None if ended is None or ended.by_clock is None else ended.by_clock.at
+    if isinstance(plan, firing.Cron):
+        next_at, due = plan.after(now), plan.until(now)
+    elif clocked is None:
+        return Timing(None, None)
+    else:
+        # Nobody but EventBridge knows when a rate began: it is due so much time after it ended.
+        due = clocked + plan.every
+        if due > now:
+            return Timing(due, 0)
+        next_at = due + ((now - due) // plan.every + 1) * plan.every
+    if ended is None or due is None:
+        return Timing(next_at, None)
+    since = [beat.at for beat in ended if beat is not None and beat.at >= due]
+    return Timing(next_at, int((min(since, default=now) - due).total_seconds()))
 
 
 def preview(db: Connection, name: str, day: date | None, *, now: datetime) -> Sequence[str]:
@@ -82,11 +133,20 @@ def handle(database: Database, message: Mapping[str, Any], *, now: datetime) -> 
     except (NotFound, InvalidInput, ValueError) as error:
         log.warning("A message names no schedule that could be run.", extra={"code": str(error)})
         return
-    if day is not None and found.run_for is not None:
-        found.run_for(database, day, now)
-    elif found.run is not None:
-        found.run(database, Caller(str(message.get("actor")), str(message.get("correlation_id"))), now)
-    database.run(lambda db: heartbeats.beat(db, found.name, ok=True, now=now))
+    ok = False
+    try:
+        if day is not None and found.run_for is not None:
+            found.run_for(database, day, now)
+        elif found.run is not None:
+            found.run(database, Caller(str(message.get("actor")), str(message.get("correlation_id"))), now)
+        ok = True
+    finally:
+        database.run(lambda db: heartbeats.beat(db, _by_hand(found.name), ok=ok, now=now))
+
+
+def _by_hand(name: str) -> str:
+    """Under which name a run by hand is noted: it says nothing about the clock."""
+    return f"{name} by hand"
 
 
 def _runnable(name: str, day: date | None) -> Schedule:
@@ -112,6 +172,18 @@ def _would_send_balances(_db: Connection, _day: date | None, now: datetime) -> l
     return [f"{due.export}, {due.mode}, {due.key}" for due in timetable.balances(now)]
 
 
+def _orders(database: Database, _caller: Caller, now: datetime) -> object:
+    from chalicelib.files.exporting import timetable
+
+    return timetable.send_orders(database, now=now)
+
+
+def _would_send_orders(_db: Connection, _day: date | None, now: datetime) -> list[str]:
+    from chalicelib.files.exporting import timetable
+
+    return [f"{due.export}, {due.mode}, {due.key}" for due in timetable.orders(now)]
+
+
 def _to_partners(database: Database, _caller: Caller, now: datetime) -> object:
     from chalicelib.files.exporting import timetable
 
@@ -128,39 +200,38 @@ def _would_send_to_partners(db: Connection, _day: date | None, now: datetime) ->
     ]
 
 
-def _expire(database: Database, _caller: Caller, now: datetime) -> object:
-    from chalicelib.points import expirations
+def _expire(database: Database, _caller: Caller, _now: datetime) -> object:
+    from chalicelib.points.terms import expirations
 
-    return expirations.run(database, now=now)
+    return expirations.run(database, clock=clock.now)
 
 
-def _expire_for(database: Database, day: date, now: datetime) -> object:
-    from chalicelib.points import expirations
+def _expire_for(database: Database, day: date, _now: datetime) -> object:
+    from chalicelib.points.terms import expirations
 
-    return expirations.run(database, day=day, now=now)
+    return expirations.run(database, day=day, clock=clock.now)
 
 
 def _missing_files(database: Database, _caller: Caller, now: datetime) -> object:
-    from chalicelib.files import expecting
+    from chalicelib.files.expected import expecting
 
-    return database.run(lambda db: expecting.watch(db, now=now))
+    return expecting.run(database, now=now)
 
 
 def _release_holds(database: Database, _caller: Caller, now: datetime) -> object:
-    from chalicelib.points import hold_sweeper
+    from chalicelib.points.spending import hold_sweeper
 
     return hold_sweeper.sweep(database, now=now)
 
 
 def _checkpoint(database: Database, _caller: Caller, now: datetime) -> object:
-    from chalicelib.points import checkpoints
+    from chalicelib.points.proof import checkpoints
 
     return checkpoints.run(database, now=now)
 
 
 def _erase(database: Database, _caller: Caller, _now: datetime) -> object:
     from chalicelib.operations import erasure
-    from chalicelib.web import clock
 
     return erasure.run(database, clock=clock.now)
 
@@ -177,22 +248,22 @@ def _would_forget(db: Connection, _day: date | None, now: datetime) -> Sequence[
     return retaining.told(db, now)
 
 
-def _grant(database: Database, caller: Caller, now: datetime) -> object:
-    from chalicelib.points import grants
+def _grant(database: Database, caller: Caller, _now: datetime) -> object:
+    from chalicelib.points.terms import grants
 
-    return grants.run(database, caller=caller, now=now)
-
-
-def _close_out(database: Database, caller: Caller, now: datetime) -> object:
-    from chalicelib.points import close_outs
-
-    return close_outs.run(database, caller=caller, now=now)
+    return grants.run(database, caller=caller, clock=clock.now)
 
 
-def _plan_years(database: Database, _caller: Caller, now: datetime) -> object:
-    from chalicelib.points.finance import closing
+def _close_out(database: Database, caller: Caller, _now: datetime) -> object:
+    from chalicelib.points.terms import close_outs
 
-    return closing.run(database, now=now)
+    return close_outs.run(database, caller=caller, clock=clock.now)
+
+
+def _plan_years(database: Database, _caller: Caller, _now: datetime) -> object:
+    from chalicelib.points.plan_years import closing
+
+    return closing.run(database, clock=clock.now)
 
 
 def _postings(database: Database, _caller: Caller, now: datetime) -> object:
@@ -201,10 +272,16 @@ def _postings(database: Database, _caller: Caller, now: datetime) -> object:
     return books.send_postings(database, now=now)
 
 
-def _books(database: Database, _caller: Caller, now: datetime) -> object:
+def _books(database: Database, _caller: Caller, _now: datetime) -> object:
     from chalicelib.files.exporting import books
 
-    return books.close_month(database, now=now)
+    return books.close_month(database, clock=clock.now)
+
+
+def _settlements(database: Database, _caller: Caller, _now: datetime) -> object:
+    from chalicelib.files.exporting import books
+
+    return books.go_on(database, clock=clock.now)
 
 
 def _would_close_books(db: Connection, _day: date | None, now: datetime) -> list[str]:
@@ -225,6 +302,7 @@ _ALL: Final = (
     Schedule("hold_sweeper", "rate(5 minutes)", "Give back what baskets held for too long.", _release_holds),
     Schedule("erasures", "rate(5 minutes)", "Go on with forgetting those who asked for it.", _erase),
     Schedule("plan_years", "rate(5 minutes)", "Go on with plan years that are being closed.", _plan_years),
+    Schedule("settlements", "rate(5 minutes)", "Go on with settlements that are under way.", _settlements),
     Schedule("ledger_checkpoint", "rate(1 hour)", "Chain and sign what the ledger has got.", _checkpoint),
     Schedule(
         "balances_export",
@@ -239,6 +317,13 @@ _ALL: Final = (
         "Send partners the files that their manifests name.",
         _to_partners,
         would=_would_send_to_partners,
+    ),
+    Schedule(
+        "netsuite_orders",
+        "cron(35 * * * ? *)",
+        "Send NetSuite the orders that are new or have another revision.",
+        _orders,
+        would=_would_send_orders,
     ),
     Schedule("periodic_accruals", "cron(0 1 * * ? *)", "Grant what programs give by themselves.", _grant),
     Schedule("close_outs", "cron(30 1 * * ? *)", "Settle the points of members who have left.", _close_out),

@@ -2,7 +2,6 @@
 
 import heapq
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -12,8 +11,9 @@ from sqlalchemy.engine import Connection, Row
 
 from chalicelib.access.models import audit_event
 from chalicelib.deliveries.models import delivery, target
-from chalicelib.partners.models import enrolment, member_history, program
-from chalicelib.points.models import account, accrual_event, transfer
+from chalicelib.partners.models.partners import enrolment, member_history, program
+from chalicelib.points.models.ledger import account, accrual_event, transfer
+from chalicelib.records import dataclass
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts
 

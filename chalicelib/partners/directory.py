@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -12,8 +11,9 @@ from sqlalchemy.engine import Connection
 from chalicelib.access import audit, keys
 from chalicelib.access.caller import Caller
 from chalicelib.errors import NOT_YOURS, Conflict, InvalidInput, NotFound, Unprocessable
-from chalicelib.partners.models import partner as table
-from chalicelib.partners.programs import business_date, zone
+from chalicelib.partners.models.partners import partner as table
+from chalicelib.partners.programs.programs import business_date, zone
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_id, public_id, raw_id

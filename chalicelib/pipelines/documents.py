@@ -6,7 +6,6 @@ itself. Nothing here runs a pipeline.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Annotated, Any, Final, Literal
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.language import RuleRefused
 from chalicelib.language.faults import Report, at, shown
+from chalicelib.records import dataclass
 from chalicelib.rules.envelopes import Envelope, envelope
 from chalicelib.web.shapes import Written
 from chalicelib.web.wording import sentence

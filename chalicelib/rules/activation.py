@@ -5,7 +5,6 @@ holds its row locked; readers wait for nobody and see one activation whole or no
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +14,7 @@ from sqlalchemy.engine import Connection, Row
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Conflict, InvalidInput, NotFound
+from chalicelib.records import dataclass
 from chalicelib.rules import approvals, code_table_content, deciders, gates, rivals
 from chalicelib.rules.approvals import Approval
 from chalicelib.rules.backtested import Evidence

@@ -7,7 +7,6 @@ does not hold any more says why.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from sqlalchemy.engine import Connection, Row
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Fault, InvalidInput, NotFound, NotPermitted
+from chalicelib.records import dataclass
 from chalicelib.rules import approvers, backtested, canonical, documents, gates
 from chalicelib.rules.backtested import Evidence, Run
 from chalicelib.rules.gates import Examined

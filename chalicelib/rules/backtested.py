@@ -1,9 +1,9 @@
 """What back-tests say for a version, as far as an approval is bound to it. A higher room makes it, which knows them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical
 
 

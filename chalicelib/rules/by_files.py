@@ -5,10 +5,10 @@ files bring a version in from a day on, but they never undo what is newer than t
 after theirs, or a day that a person named.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
+from chalicelib.records import dataclass
 from chalicelib.rules.catalogue import Activated, History
 
 #: ``decides``: it does already. ``withdrawn``: a rollback took it back. ``behind``: a newer version decides.

@@ -1,6 +1,5 @@
 """What rulesets there are, which version of each decides today, and how that came about."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.engine import Connection, Row
 
 from chalicelib.errors import NotFound
+from chalicelib.records import dataclass
 from chalicelib.rules.models import ruleset, ruleset_activation, ruleset_version
 from chalicelib.rules.versions import LiveVersion, deciding, timelines
 

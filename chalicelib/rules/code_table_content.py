@@ -1,7 +1,6 @@
 """What one code table says, read under its lock, changed in memory and written back; what is replaced is kept."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from chalicelib.errors import Unprocessable
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical
 from chalicelib.rules.code_table_values import Values
 from chalicelib.rules.models import code_table, code_table_entry

@@ -1,19 +1,22 @@
 """One entry of a code table is set or ended; the entries beside it give way as the caller says, or refuse it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Conflict, Fault, NotFound, NotPermitted, Unprocessable
 from chalicelib.language.faults import shown
+from chalicelib.records import dataclass
 from chalicelib.rules import money_tables
 from chalicelib.rules.code_table_content import ALWAYS, Content, Entry, in_order, locked
+from chalicelib.rules.models import code_table_change
 from chalicelib.settings import settings
 
 _DAY = timedelta(days=1)
@@ -71,6 +74,14 @@ class Edited:
     created: bool
 
 
+class OfFile(NamedTuple):
+    """The row of a file that wants a change: with its file, the change can be taken back."""
+
+    file_id: bytes
+    row_no: int
+    partner_id: bytes
+
+
 def put(
     db: Connection,
     table_code: str,
@@ -79,6 +90,7 @@ def put(
     way: Way,
     partner_id: bytes | None,
     reason: str | None = None,
+    of_file: OfFile | None = None,
     caller: Caller,
     now: datetime,
 ) -> Edited:
@@ -104,6 +116,10 @@ def put(
         raise NotPermitted(refusal, code="approval_required")
     content.replace(wanted.code, after)
     content.write(db, now=now)
+    if of_file is not None:
+        change = of_file._asdict() | {"table_id": table.id, "entry_code": wanted.code, "recorded_at": now}
+        effect = "ended" if wanted.ends else "set"
+        db.execute(insert(code_table_change), change | {"effective_from": wanted.effective_from, "effect": effect})
     audit.record(
         db,
         caller=caller,

@@ -1,12 +1,12 @@
 """Which code tables there are, and what they say: on a day, now or as it was known at a moment."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import NotFound
+from chalicelib.records import dataclass
 from chalicelib.rules.code_table_content import Entry, of_row
 from chalicelib.rules.models import code_table, code_table_entry
 

@@ -1,7 +1,7 @@
 """Codes that a table lacked when a record was decided all the same, by a default or by null: counted, so they are seen.
 
 Written where the record is accepted, in its transaction, a row for each code of a batch: what is decided once is
-counted once. A record that is refused for a code is kept with the file's rows instead (``files.unmapped``).
+counted once. A record that is refused for a code is kept with the file's rows instead (``files.answers.unmapped``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,6 +1,6 @@
 """What a file changed in code tables is undone, code by code, where nobody has changed it since."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,13 +9,19 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
-from chalicelib.rules.code_table_content import Content, locked, of_row
+from chalicelib.rules.code_table_content import Content, Entry, locked, of_row
 from chalicelib.rules.code_table_editing import needs_approval
 from chalicelib.rules.models import code_table, code_table_change, code_table_entry
 from chalicelib.storage.ids import public_id
 
 _CHANGE = code_table_change.c
 _ENTRY = code_table_entry.c
+
+
+def rows_of(db: Connection, file_id: bytes, entries: Collection[tuple[bytes, str]]) -> set[int]:
+    """Which rows of a file set or ended any of these entries, each a table's id and a code."""
+    found = db.execute(select(_CHANGE.row_no, _CHANGE.table_id, _CHANGE.entry_code).where(_CHANGE.file_id == file_id))
+    return {row.row_no for row in found if (row.table_id, row.entry_code) in entries}
 
 
 class Restored(NamedTuple):
@@ -67,6 +73,9 @@ def _table(
             for row in stored.get(change.entry_code, [])
             if row.recorded_at > change.last or (row.superseded_at or change.last) > change.last
         ]
+        # What changed it since may have been taken back: then it means again what the file said.
+        if since and {*content.of(change.entry_code)} == _after(stored[change.entry_code], change):
+            since = []
         if not since:
             content.replace(change.entry_code, _before(db, table.id, change))
         outcomes.append(Restored(table.id, change.entry_code, "entry_changed_since" if since else None))
@@ -82,6 +91,15 @@ def _table(
         now=now,
     )
     return outcomes
+
+
+def _after(stored: Sequence[Row[Any]], change: Row[Any]) -> set[Entry]:
+    """The entries of a code just after the file's last change of it."""
+    return {
+        of_row(row)
+        for row in stored
+        if row.recorded_at <= change.last and (row.superseded_at is None or row.superseded_at > change.last)
+    }
 
 
 def _before(db: Connection, table_id: bytes, change: Row[Any]) -> list[Any]:

@@ -1,7 +1,7 @@
 """Entries that come in a partner's file (I16): each row sets or ends one entry of one of the partner's tables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple, TypedDict
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Unprocessable
+from chalicelib.records import dataclass
 from chalicelib.rules.code_table_content import (
     ALWAYS,
     CODE_LENGTH_MAX,

@@ -1,11 +1,11 @@
 """Rule documents: what an admin writes, checked as a whole before anything of it is stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.language import CaseResult, Compiled, compile_ruleset
 from chalicelib.language.faults import Report, at, shown
+from chalicelib.records import dataclass
 from chalicelib.rules import facts, layouts, targets
 from chalicelib.rules.envelopes import Envelope, envelope, text
 from chalicelib.rules.versions import LiveVersion

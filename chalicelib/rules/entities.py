@@ -4,9 +4,10 @@ A layout says how each field comes from a partner's columns; the rooms above tak
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, get_args
+
+from chalicelib.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

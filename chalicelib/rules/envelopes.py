@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ from chalicelib.errors import InvalidInput
 from chalicelib.language.bounds import examine as examine_bounds
 from chalicelib.language.faults import Report, at, clip, shown
 from chalicelib.language.reading import DATE_TEXT
+from chalicelib.records import dataclass
 
 CODE_LENGTH_MAX = 100
 OWNER_LENGTH_MAX = 100

@@ -5,11 +5,11 @@ be found when the rule is saved, and not on the day when the first event meets i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from chalicelib.language import Declared
 from chalicelib.language.declared import Aggregate
 from chalicelib.language.faults import Report, at
+from chalicelib.records import dataclass
 from chalicelib.rules import entities
 from chalicelib.rules.entities import EntityField
 

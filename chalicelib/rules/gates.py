@@ -5,7 +5,6 @@ can speak for golden cases that were added since.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
@@ -14,6 +13,7 @@ from chalicelib.errors import Fault, Unprocessable
 from chalicelib.language import CaseResult, Compiled, RuleFault, RuleRefused
 from chalicelib.language.cases import Case, run_case
 from chalicelib.language.faults import at
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical, code_tables, documents, golden
 from chalicelib.rules.golden import GoldenCase
 from chalicelib.rules.versions import LiveVersion

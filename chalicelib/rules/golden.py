@@ -6,7 +6,6 @@ change of what is decided shows as a red case first.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from chalicelib.errors import InvalidInput, NotFound, Unprocessable
 from chalicelib.language import parse_json
 from chalicelib.language.bounds import examine
 from chalicelib.language.faults import Report
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical, versions
 from chalicelib.rules.envelopes import day
 from chalicelib.rules.models import ruleset, ruleset_case

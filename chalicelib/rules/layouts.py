@@ -5,7 +5,6 @@ every field of its entity (``rules.entities``) that may not be null; its express
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.language import Compiled, RuleRefused, compile_fields
 from chalicelib.language.faults import Report, at, shown
+from chalicelib.records import dataclass
 from chalicelib.rules.entities import ENTITIES, PLACES, Entity, EntityField
 from chalicelib.web.shapes import Written
 from chalicelib.web.wording import sentence

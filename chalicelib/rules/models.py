@@ -147,7 +147,8 @@ code_table_change = table(
     Column("file_id", Id, primary_key=True),
     Column("row_no", Integer, primary_key=True, autoincrement=False),
     Column("partner_id", Id, nullable=False),
-    Column("table_id", Id, ForeignKey("code_table.id"), nullable=False),
+    # A row of a plan changes an entry of several tables.
+    Column("table_id", Id, ForeignKey("code_table.id"), primary_key=True),
     Column("entry_code", code(100), nullable=False),
     Column("effective_from", Day, nullable=False),
     Column("effect", code(8), nullable=False),  # set | ended

@@ -6,7 +6,6 @@ approval is used up when the plan is applied, and ends by itself like that of a 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -17,6 +16,7 @@ from chalicelib.access import audit, keys, users
 from chalicelib.access.caller import Caller
 from chalicelib.access.scopes import Role
 from chalicelib.errors import Fault, NotFound, NotPermitted
+from chalicelib.records import dataclass
 from chalicelib.rules.approvals import VALID_FOR
 from chalicelib.rules.models import configuration_plan, configuration_plan_event
 from chalicelib.storage import bulk

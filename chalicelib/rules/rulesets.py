@@ -1,7 +1,6 @@
 """The life of a ruleset: a document becomes an immutable version, and a version is activated from a date."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy.engine import Connection, Row
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Broken, Conflict, UnknownReference
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical, code_tables, documents
 from chalicelib.rules.activation import activate
 from chalicelib.rules.envelopes import Envelope

@@ -1,7 +1,6 @@
 """Trying a stored version on one record: read-only, with the whole trace."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from sqlalchemy.engine import Connection
 from chalicelib.errors import Fault, InvalidInput
 from chalicelib.language import CodeTables, Compiled, DecisionRefused, InputRefused, Value
 from chalicelib.language.faults import at
+from chalicelib.records import dataclass
 from chalicelib.rules import code_tables, documents
 from chalicelib.rules.versions import LiveVersion
 

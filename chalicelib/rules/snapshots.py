@@ -1,13 +1,13 @@
 """What an environment has of one ruleset or code table, for who is about to change it and must say against what."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from chalicelib.records import dataclass
 from chalicelib.rules import catalogue
 from chalicelib.rules.catalogue import History
 from chalicelib.rules.code_tables import ALWAYS, Checked, Entry

@@ -7,11 +7,11 @@ tells of the program carries the program's code in its name, ``c_points_{program
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.language import DeclaredOutput
 from chalicelib.language.faults import Report, at
+from chalicelib.records import dataclass
 from chalicelib.rules import facts
 
 #: In the name of a custom field: the program's code, with "_" for "-", which such names do not have.

@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from threading import Lock
@@ -14,6 +13,7 @@ from sqlalchemy.engine import Connection, Row
 
 from chalicelib.errors import NotFound
 from chalicelib.language import Compiled, compile_ruleset, parse_json
+from chalicelib.records import dataclass
 from chalicelib.rules.models import ruleset, ruleset_activation, ruleset_version
 
 #: Compiled versions kept by one process; a version is some 50 KB once compiled.

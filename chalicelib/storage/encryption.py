@@ -4,12 +4,12 @@ import hmac
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import Broken
+from chalicelib.records import dataclass
 from chalicelib.settings import settings
 from chalicelib.storage import secrets
 

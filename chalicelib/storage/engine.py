@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState, QueuePool
 
 from chalicelib.errors import DatabaseUnavailable, InvalidInput
@@ -156,7 +156,14 @@ def _tls_context() -> ssl.SSLContext:
 
 def connect(url: str | URL, *, pool_max: int = 1, tls: str = "required") -> Database:
     """A handle on the database at ``url``; nothing is opened before the first transaction."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # What was given may hold a password, and is not repeated.
+        raise InvalidInput(
+            "INTERLINE_DATABASE_URL is no URL of a database: write sqlite:///FILE or"
+            " mysql+pymysql://USER:PASSWORD@HOST/NAME."
+        ) from None
     if parsed.get_backend_name() == "sqlite":
         return Database(_sqlite(parsed, pool_max))
     if parsed.get_backend_name() not in {"mysql", "mariadb"}:

@@ -9,7 +9,6 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import Any
@@ -19,6 +18,7 @@ from sqlalchemy import Boolean, Column, Date, LargeBinary, Table
 from sqlalchemy.engine import Connection, Engine
 
 from chalicelib.errors import Broken
+from chalicelib.records import dataclass
 from chalicelib.settings import settings
 from chalicelib.storage.tables import Microseconds
 

@@ -6,12 +6,13 @@ An ETag identifies content but is not its MD5: multipart uploads have ETags of t
 import io
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
 from chalicelib.errors import NotFound
+from chalicelib.records import dataclass
 from chalicelib.storage import aws
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ Whoever may write the database but does not have the key cannot make a signature
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
+from chalicelib.records import dataclass
 from chalicelib.settings import settings
 from chalicelib.storage import secrets
 

@@ -1,9 +1,10 @@
 """What a handler may return besides a view, and how it becomes text."""
 
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
+
+from chalicelib.records import dataclass
 
 ViewT = TypeVar("ViewT")
 

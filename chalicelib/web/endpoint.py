@@ -8,7 +8,6 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, TypeVar
@@ -22,6 +21,7 @@ from chalicelib.access.caller import Caller
 from chalicelib.access.principal import Principal
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import Broken, DatabaseUnavailable, InterlineError, NotPermitted
+from chalicelib.records import dataclass
 from chalicelib.storage import engine
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import public_id

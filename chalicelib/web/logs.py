@@ -27,7 +27,7 @@ FIELDS: Final = frozenset(
     {
         "actor", "backtest_id", "code", "count", "delivery_id", "duration_ms", "error_type", "export", "export_id",
         "file_id", "handler", "key_id", "layout", "message_id", "method", "object_key", "partner", "queue",
-        "rollback_id", "route", "schedule", "state", "status", "target", "worker",
+        "rollback_id", "route", "schedule", "state", "status", "target", "whose", "worker",
     }
 )  # fmt: skip
 _OURS: Final = ("chalicelib", "app", "interline", "local", "cli")

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chalicelib.errors import Fault, InvalidInput, NotFound
 from chalicelib.language import RuleRefused, parse_json
@@ -91,7 +92,16 @@ def body_of(spec: EndpointSpec, raw: bytes, content_type: str | None) -> object:
         [first, *_] = error.errors(include_url=False, include_input=False)
         if first["type"] == "json_invalid":
             raise Malformed(f"The body is not usable JSON: {first['ctx']['error']}.", code="not_json") from None
-        raise _refused(wording.faults(error, document)) from None
+        raise _refused(wording.faults(error, document, _names(spec.body))) from None
+
+
+@lru_cache(maxsize=256)
+def _names(body: TypeAdapter[Any]) -> tuple[str, ...]:
+    """The fields that a body has; none where it is not one object."""
+    schema = body.json_schema()
+    if "$ref" in schema:
+        schema = schema["$defs"][schema["$ref"].rpartition("/")[2]]
+    return tuple(schema.get("properties", ()))
 
 
 def _document(raw: bytes) -> object:

@@ -37,6 +37,7 @@ IncreaseId = Annotated[
 ]
 TenderId = Annotated[str, Field(description="A tender's id.", examples=[f"tnd_{_ID}"])]
 FileId = Annotated[str, Field(description="A file's id; `GET /v1/files` finds it.", examples=[f"fil_{_ID}"])]
+FileTrialId = Annotated[str, Field(description="A trial's id.", examples=[f"trl_{_ID}"])]
 RowNumber = Annotated[int, Field(description="A row of the file; 1 is the first after the header.", examples=[1])]
 LayoutId = Annotated[str, Field(description="The code of a layout's ruleset.", examples=["aurora-air.timesheet"])]
 RulesetId = Annotated[str, Field(description="A ruleset's code.", examples=["aurora-air.accrual"])]
@@ -58,7 +59,12 @@ BacktestId = Annotated[str, Field(description="A back-test's id.", examples=[f"b
 StatementId = Annotated[
     str, Field(description="A statement's id; `GET /v1/statements` finds it.", examples=[f"exp_{_ID}"])
 ]
-SettlementId = Annotated[str, Field(description="A settlement's id.", examples=[f"stl_{_ID}"])]
+SettlementId = Annotated[
+    str, Field(description="A settlement's id; `GET /v1/settlements` finds it.", examples=[f"stl_{_ID}"])
+]
+PostingId = Annotated[
+    str, Field(description="A document of the books; `GET /v1/erp/postings` finds it.", examples=[f"pst_{_ID}"])
+]
 ExportId = Annotated[str, Field(description="An export's id.", examples=[f"exp_{_ID}"])]
 ScheduleName = Annotated[
     str, Field(description="The name of a job; `GET /v1/schedules` lists them.", examples=["expirations"])

@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.errors import (
     Broken,
@@ -87,6 +87,8 @@ _STATUSES: Final[tuple[tuple[type[InterlineError], int, str], ...]] = (
 class FaultView(BaseModel):
     """One place of the request that is wrong."""
 
+    model_config = ConfigDict(defer_build=True)
+
     pointer: str = Field(
         description="JSON Pointer into the body, or the name of a query parameter.", examples=["/quantity"]
     )
@@ -96,6 +98,8 @@ class FaultView(BaseModel):
 
 class Problem(BaseModel):
     """Why a request was refused and what to do about it (RFC 9457)."""
+
+    model_config = ConfigDict(defer_build=True)
 
     type: str = Field(examples=["urn:interline:problem:body_invalid"])
     title: str = Field(examples=["Unprocessable content"])

@@ -1,7 +1,6 @@
 """Every endpoint, as declared: what OpenAPI and the contract tests read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InterlineError
+from chalicelib.records import dataclass
 
 
 class Open(StrEnum):

@@ -68,12 +68,18 @@ def sentence(found: ErrorDetails) -> str:
     return template.format(**context)
 
 
-def faults(error: ValidationError, given: object) -> list[Fault]:
-    """Every fault with its JSON Pointer into ``given``, the document that was refused; each place and type once."""
+def faults(error: ValidationError, given: object, names: Sequence[str] = ()) -> list[Fault]:
+    """Every fault with its JSON Pointer into ``given``, the document that was refused; each place and type once.
+
+    ``names``: the fields that the document as a whole may have, told to whoever sent another one.
+    """
     found: dict[tuple[str, str], Fault] = {}
     for wrong in error.errors(include_url=False, include_input=False):
         place = _pointer(wrong["loc"], given, missing=wrong["type"] == "missing")
-        found.setdefault((place, wrong["type"]), Fault(place, wrong["type"], sentence(wrong)))
+        told = sentence(wrong)
+        if names and wrong["type"] == "extra_forbidden" and len(wrong["loc"]) == 1:
+            told = f"There is no field of this name here; there are {', '.join(names)}."
+        found.setdefault((place, wrong["type"]), Fault(place, wrong["type"], told))
     return list(found.values())
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, Literal, TypeAlias
 
@@ -12,10 +11,11 @@ from sqlalchemy.engine import Connection, Row
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Conflict, InvalidInput, NotFound, Unprocessable
-from chalicelib.files import register
-from chalicelib.partners import programs
-from chalicelib.partners.programs import Program
-from chalicelib.points.models import accrual_event
+from chalicelib.files.register import register
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
+from chalicelib.points.models.ledger import accrual_event
+from chalicelib.records import dataclass
 from chalicelib.rules import approvals, canonical, gates
 from chalicelib.rules.models import ruleset
 from chalicelib.rules.versions import LiveVersion

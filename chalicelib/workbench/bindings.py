@@ -1,7 +1,6 @@
 """What asks a ruleset: programs their accrual and eligibility rules, targets their mapping, files their layouts."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
@@ -9,9 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from chalicelib.deliveries.models import target
-from chalicelib.files import layouts
+from chalicelib.files.formats import layouts
 from chalicelib.partners import directory
-from chalicelib.partners.models import partner, program
+from chalicelib.partners.models.partners import partner, program
+from chalicelib.records import dataclass
 from chalicelib.rules.catalogue import Listed
 
 #: What asks rulesets, by kind; the other kinds have nobody yet who asks them.

@@ -1,22 +1,23 @@
 """Decide the past again: the events of some accounts under the draft, beside what they earned.
 
-The decision is ``points.deciding``'s, the one that posts points. Events outside the selection keep what they earned and
-add it to the sums of their period; selected ones add what the draft gives them.
+The decision is ``points.deciding.deciding``'s, the one that posts points. Events outside the selection keep what they
+earned and add it to the sums of their period; selected ones add what the draft gives them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from chalicelib.language import DecisionRefused, InputRefused, Value
-from chalicelib.partners import members
-from chalicelib.partners.members import MemberRef
-from chalicelib.points import deciding, redeciding
-from chalicelib.points.deciding import Answer, Bench, PointsRefused
-from chalicelib.points.redeciding import Kept
+from chalicelib.partners.members import members
+from chalicelib.partners.members.members import MemberRef
+from chalicelib.points.deciding import deciding, redeciding
+from chalicelib.points.deciding.deciding import Answer, Bench, PointsRefused
+from chalicelib.points.deciding.redeciding import Kept
+from chalicelib.records import dataclass
 from chalicelib.workbench import reading, rejected
 from chalicelib.workbench.drafts import Draft
 from chalicelib.workbench.reading import Past

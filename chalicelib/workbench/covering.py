@@ -5,15 +5,15 @@ and a fair number of events are among them. An empty back-test, or one of a quie
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, select, true
 from sqlalchemy.engine import Connection, Row
 
-from chalicelib.partners.models import partner, program
-from chalicelib.points.models import accrual_event
+from chalicelib.partners.models.partners import partner, program
+from chalicelib.points.models.ledger import accrual_event
+from chalicelib.records import dataclass
 from chalicelib.rules.versions import LiveVersion
 from chalicelib.workbench.backtests import Selection
 from chalicelib.workbench.models import backtest

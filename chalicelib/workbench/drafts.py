@@ -1,16 +1,18 @@
 """The version that is tried, with everything that its decisions need, loaded once for many events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlalchemy.engine import Connection
 
-from chalicelib.files.applying import Work
-from chalicelib.partners import directory, programs
+from chalicelib.files.intake.applying import Work
+from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.programs import Program
-from chalicelib.points.aggregates import PeriodTotals, Span
-from chalicelib.points.deciding import Bench
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
+from chalicelib.points.deciding.aggregates import PeriodTotals, Span
+from chalicelib.points.deciding.deciding import Bench
+from chalicelib.records import dataclass
 from chalicelib.rules import code_tables, versions
 from chalicelib.rules.versions import LiveVersion
 from chalicelib.workbench.backtests import Backtest

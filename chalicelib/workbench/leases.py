@@ -5,7 +5,6 @@ the number of the slice.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import InterlineError
+from chalicelib.records import dataclass
 from chalicelib.workbench import backtests
 from chalicelib.workbench.backtests import OPEN, Backtest
 from chalicelib.workbench.models import backtest

@@ -15,14 +15,15 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import Broken, NotFound, Unprocessable
-from chalicelib.files.register import InboundFile
+from chalicelib.files.register.register import InboundFile
 from chalicelib.language import Compiled, json_value
 from chalicelib.language.cases import REFUSED, run_case
-from chalicelib.points import aggregates, deciding, history, screening
-from chalicelib.points.aggregates import Span
-from chalicelib.points.deciding import Bench, Proof
-from chalicelib.points.history import Event
-from chalicelib.points.screening import Screened
+from chalicelib.points.deciding import aggregates, deciding, screening
+from chalicelib.points.deciding.aggregates import Span
+from chalicelib.points.deciding.deciding import Bench, Proof
+from chalicelib.points.deciding.screening import Screened
+from chalicelib.points.ledger import history
+from chalicelib.points.ledger.history import Event
 from chalicelib.rules import code_tables, rulesets
 from chalicelib.rules.rulesets import LiveVersion
 from chalicelib.workbench import rows

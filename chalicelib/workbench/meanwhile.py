@@ -1,15 +1,15 @@
 """What a version decided from a date on: what a rollback leaves behind, and what a promotion comes too late for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from chalicelib.points import history
-from chalicelib.points.history import Event, EventFilter
-from chalicelib.points.models import accrual_event
+from chalicelib.points.ledger import history
+from chalicelib.points.ledger.history import Event, EventFilter
+from chalicelib.points.models.ledger import accrual_event
+from chalicelib.records import dataclass
 from chalicelib.rules.models import ruleset, ruleset_version
 from chalicelib.rules.versions import LiveVersion
 

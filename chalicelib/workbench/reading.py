@@ -5,7 +5,6 @@ Nothing is written here, and nothing could be: the transaction is read-only.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
@@ -15,10 +14,11 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, null, s
 from sqlalchemy.engine import Connection
 
 from chalicelib.partners.account_ids import MEMBER
-from chalicelib.points import aggregates
-from chalicelib.points.aggregates import Span
-from chalicelib.points.models import account, accrual_event
-from chalicelib.points.redeciding import Kept
+from chalicelib.points.deciding import aggregates
+from chalicelib.points.deciding.aggregates import Span
+from chalicelib.points.deciding.redeciding import Kept
+from chalicelib.points.models.ledger import account, accrual_event
+from chalicelib.records import dataclass
 from chalicelib.storage import bulk
 from chalicelib.storage.engine import Database, is_mysql
 from chalicelib.workbench import request_order

@@ -5,22 +5,23 @@ are kept (``backtest_row``): the rows themselves stay sealed where they are.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.engine import Connection
 
-from chalicelib.files import applying, register
-from chalicelib.files.models import file_row
-from chalicelib.files.reading import one_record
-from chalicelib.files.refusals import RowRefused
-from chalicelib.files.tallies import unseal
-from chalicelib.points import screening
-from chalicelib.points.events import NewAccrual
-from chalicelib.points.models import accrual_event
-from chalicelib.points.screening import Question
+from chalicelib.files.formats.reading import one_record
+from chalicelib.files.intake import applying
+from chalicelib.files.models.files import file_row
+from chalicelib.files.register import register
+from chalicelib.files.register.refusals import RowRefused
+from chalicelib.files.rows.tallies import unseal
+from chalicelib.points.deciding import screening
+from chalicelib.points.deciding.events import NewAccrual
+from chalicelib.points.deciding.screening import Question
+from chalicelib.points.models.ledger import accrual_event
+from chalicelib.records import dataclass
 from chalicelib.storage import bulk
 from chalicelib.workbench.drafts import Draft
 from chalicelib.workbench.models import backtest_row

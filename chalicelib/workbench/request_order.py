@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from sqlalchemy.engine import Connection
 
-from chalicelib.points import aggregates
-from chalicelib.points.aggregates import Span
-from chalicelib.points.redeciding import Kept
+from chalicelib.points.deciding import aggregates
+from chalicelib.points.deciding.aggregates import Span
+from chalicelib.points.deciding.redeciding import Kept
 from chalicelib.rules import rulesets
 from chalicelib.rules.rulesets import LiveVersion
 

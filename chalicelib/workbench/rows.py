@@ -6,18 +6,18 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import NotFound, Unprocessable
-from chalicelib.files import applying
-from chalicelib.files.models import file_row
-from chalicelib.files.reading import one_record
-from chalicelib.files.refusals import RowRefused
-from chalicelib.files.register import InboundFile
-from chalicelib.files.tallies import unseal
+from chalicelib.files.formats.reading import one_record
+from chalicelib.files.intake import applying
+from chalicelib.files.models.files import file_row
+from chalicelib.files.register.refusals import RowRefused
+from chalicelib.files.register.register import InboundFile
+from chalicelib.files.rows.tallies import unseal
 from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
-from chalicelib.points import history
-from chalicelib.points.events import NewAccrual
-from chalicelib.points.history import Event
-from chalicelib.points.models import accrual_event
+from chalicelib.points.deciding.events import NewAccrual
+from chalicelib.points.ledger import history
+from chalicelib.points.ledger.history import Event
+from chalicelib.points.models.ledger import accrual_event
 
 
 def accepted(db: Connection, file: InboundFile, row_no: int) -> Event | None:

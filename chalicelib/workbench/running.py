@@ -11,7 +11,7 @@ written once. Points are never written.
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
@@ -20,7 +20,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import InterlineError, NotFound, Unavailable
-from chalicelib.files import applying
+from chalicelib.files.intake import applying
+from chalicelib.records import dataclass
 from chalicelib.settings import settings
 from chalicelib.storage import bulk, queues
 from chalicelib.storage.engine import Database

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners import programs
-from chalicelib.partners.models import member, program
-from chalicelib.partners.programs import Program
-from chalicelib.points import deciding, history, lineage
-from chalicelib.points.deciding import Proof
+from chalicelib.partners.models.partners import member, program
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
+from chalicelib.points.deciding import deciding
+from chalicelib.points.deciding.deciding import Proof
+from chalicelib.points.earning import lineage
+from chalicelib.points.ledger import history
+from chalicelib.records import dataclass
 from chalicelib.rules import versions
 from chalicelib.rules.versions import LiveVersion
 from chalicelib.workbench.backtests import Backtest

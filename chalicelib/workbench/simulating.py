@@ -1,7 +1,6 @@
 """What a version says of a record that is already there: as it was posted, on its own day or on another."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import cast
@@ -10,15 +9,16 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from chalicelib.errors import Fault, Unprocessable
-from chalicelib.files.register import InboundFile
-from chalicelib.partners import members
-from chalicelib.points import aggregates, previewing, redeciding
-from chalicelib.points.aggregates import Span
-from chalicelib.points.deciding import POINTS, Proof
-from chalicelib.points.events import NewAccrual
-from chalicelib.points.history import Event
-from chalicelib.points.models import accrual_event
-from chalicelib.points.redeciding import Kept
+from chalicelib.files.register.register import InboundFile
+from chalicelib.partners.members import members
+from chalicelib.points.deciding import aggregates, previewing, redeciding
+from chalicelib.points.deciding.aggregates import Span
+from chalicelib.points.deciding.deciding import POINTS, Proof
+from chalicelib.points.deciding.events import NewAccrual
+from chalicelib.points.deciding.redeciding import Kept
+from chalicelib.points.ledger.history import Event
+from chalicelib.points.models.ledger import accrual_event
+from chalicelib.records import dataclass
 from chalicelib.rules import code_tables, rulesets, simulation
 from chalicelib.rules.rulesets import LiveVersion
 from chalicelib.rules.simulation import Simulated

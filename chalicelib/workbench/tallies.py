@@ -6,9 +6,10 @@ Everything is added in the order of accounts, so where slices begin and end leav
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical
 
 #: The biggest differences that are kept, of members and of events.

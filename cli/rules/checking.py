@@ -119,7 +119,7 @@ def _code_table(file: File) -> list[Fault]:
 
 
 def _manifest(file: File) -> list[Fault]:
-    from chalicelib.partners.manifest import examine
+    from chalicelib.partners.onboarding.manifest import examine
 
     report = Report()
     examined = examine({"manifest": file.document}, report=report)

@@ -123,8 +123,12 @@ def compiled(path: Path, name: str, document: Mapping[str, Any]) -> RuleFile:
 def _document(path: Path, name: str) -> dict[str, Any]:
     try:
         document = parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{name} cannot be read: {error}.", code="file_unreadable") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{name} is no text in UTF-8 (byte {error.start + 1}): save it as UTF-8.", code="file_unreadable"
+        ) from error
+    except OSError as error:
+        raise InvalidInput(f"{name} cannot be read: {error.strerror}.", code="file_unreadable") from error
     except RuleRefused as error:
         raise RuleRefused([replace(one, pointer=f"{name}#{one.pointer}") for one in error.faults]) from error
     if not isinstance(document, dict):

@@ -107,26 +107,29 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("account_id", tables.Id, nullable=False),
         sa.Column("reference", sa.String(length=100), nullable=False),
         sa.Column("amount_minor", tables.Big, nullable=False),
-        sa.Column("reason_code", sa.String(length=40), nullable=False),
-        sa.Column("comment", sa.String(length=500), nullable=True),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("transfer_id", tables.Id, nullable=True),
-        sa.Column("effective_date", tables.Day, nullable=True),
         sa.Column("author", sa.String(length=60), nullable=False),
-        sa.Column("requested_by", sa.String(length=60), nullable=True),
-        sa.Column("approved_by", sa.String(length=60), nullable=True),
         sa.Column("decided_by", sa.String(length=60), nullable=True),
         sa.Column("decision_comment", sa.String(length=500), nullable=True),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("decided_at", tables.Microseconds(), nullable=True),
+        sa.Column("reason_code", sa.String(length=40), nullable=False),
+        sa.Column("comment", sa.String(length=500), nullable=True),
+        sa.Column("generation", tables.Big, server_default="0", nullable=False),
+        sa.Column("effective_date", tables.Day, nullable=True),
+        sa.Column("requested_by", sa.String(length=60), nullable=True),
+        sa.Column("approved_by", sa.String(length=60), nullable=True),
         sa.Column("source_file_id", tables.Id, nullable=True),
         sa.Column("row_no", sa.Integer(), nullable=True),
         sa.Column("byte_offset", tables.Big, nullable=True),
         sa.Column("byte_length", sa.Integer(), nullable=True),
-        sa.Column("correlation_id", sa.String(length=64), nullable=False),
-        sa.Column("created_at", tables.Microseconds(), nullable=False),
-        sa.Column("decided_at", tables.Microseconds(), nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_adjustment")),
         sa.UniqueConstraint("id", name=op.f("uq_adjustment_id")),
-        sa.UniqueConstraint("partner_id", "reference", name=op.f("uq_adjustment_partner_id_reference")),
+        sa.UniqueConstraint(
+            "partner_id", "reference", "generation", name=op.f("uq_adjustment_partner_id_reference_generation")
+        ),
         info={"tenant": True},
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -138,6 +141,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(
             batch_op.f("ix_adjustment_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_adjustment_source_file_id_seq"), ["source_file_id", "seq"], unique=False)
         batch_op.create_index(batch_op.f("ix_adjustment_state_partner_id"), ["state", "partner_id"], unique=False)
 
     op.create_table(
@@ -179,6 +183,40 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(
             batch_op.f("ix_allowance_plan_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
         )
+
+    op.create_table(
+        "annulment",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("cause_id", tables.Id, nullable=False),
+        sa.Column("transfer_id", tables.Id, nullable=True),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("recovered_minor", tables.Big, nullable=False),
+        sa.Column("overdrawn_minor", tables.Big, nullable=False),
+        sa.Column("lost_minor", tables.Big, nullable=False),
+        sa.Column("expired_minor", tables.Big, nullable=False),
+        sa.Column("policy", sa.String(length=12), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("source_file_id", tables.Id, nullable=True),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("annulled_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_annulment")),
+        sa.UniqueConstraint("cause_id", name=op.f("uq_annulment_cause_id")),
+        sa.UniqueConstraint("id", name=op.f("uq_annulment_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("annulment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_annulment_account_id"), ["account_id"], unique=False)
 
     op.create_table(
         "audit_event",
@@ -525,6 +563,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("scope", sa.String(length=100), nullable=False),
         sa.Column("number", sa.String(length=100), nullable=False),
         sa.Column("concerns_id", tables.Id, nullable=True),
+        sa.Column("order_no", sa.String(length=100), nullable=True),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("newest_version_id", tables.Id, nullable=True),
         sa.Column("newest_revision", sa.Integer(), nullable=True),
@@ -544,6 +583,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(
             batch_op.f("ix_document_partner_id_kind_number"), ["partner_id", "kind", "number"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_document_partner_id_order_no"), ["partner_id", "order_no"], unique=False)
         batch_op.create_index(batch_op.f("ix_document_state_kind_id"), ["state", "kind", "id"], unique=False)
 
     op.create_table(
@@ -558,6 +598,8 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("whole", sa.Boolean(), nullable=False),
         sa.Column("open_file_id", tables.Id, nullable=True),
         sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.Column("employee_index", tables.Digest, nullable=True),
+        sa.Column("contact_index", tables.Digest, nullable=True),
         sa.PrimaryKeyConstraint("document_id", "revision", name=op.f("pk_document_draft")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
@@ -566,6 +608,8 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("document_draft", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_document_draft_contact_index"), ["contact_index"], unique=False)
+        batch_op.create_index(batch_op.f("ix_document_draft_employee_index"), ["employee_index"], unique=False)
         batch_op.create_index(batch_op.f("ix_document_draft_open_file_id"), ["open_file_id"], unique=False)
 
     op.create_table(
@@ -578,6 +622,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("number", sa.String(length=100), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("line_no", sa.Integer(), nullable=True),
+        sa.Column("filled_by", tables.Id, nullable=True),
         sa.PrimaryKeyConstraint("file_id", "row_no", name=op.f("pk_document_gap")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
@@ -586,6 +631,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("document_gap", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_document_gap_filled_by"), ["filled_by"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_document_gap_partner_id_kind_number"), ["partner_id", "kind", "number"], unique=False
         )
@@ -631,6 +677,8 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("actor", sa.String(length=60), nullable=False),
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("recorded_at", tables.Microseconds(), nullable=False),
+        sa.Column("employee_index", tables.Digest, nullable=True),
+        sa.Column("contact_index", tables.Digest, nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_document_version")),
         sa.UniqueConstraint("document_id", "revision", name=op.f("uq_document_version_document_id_revision")),
         sa.UniqueConstraint("id", name=op.f("uq_document_version_id")),
@@ -641,6 +689,8 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("document_version", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_document_version_contact_index"), ["contact_index"], unique=False)
+        batch_op.create_index(batch_op.f("ix_document_version_employee_index"), ["employee_index"], unique=False)
         batch_op.create_index(batch_op.f("ix_document_version_source_file_id"), ["source_file_id"], unique=False)
 
     op.create_table(
@@ -875,6 +925,42 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         )
 
     op.create_table(
+        "file_trial",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("file_id", tables.Id, nullable=True),
+        sa.Column("layout_name", sa.String(length=64), nullable=False),
+        sa.Column("layout_version_id", tables.Id, nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("object_key", sa.String(length=1024), nullable=True),
+        sa.Column("size_bytes", tables.Big, nullable=False),
+        sa.Column("rules", sa.String(length=8), nullable=True),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("parts", sa.Integer(), nullable=True),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("figures", tables.JsonText, nullable=False),
+        sa.Column("reason_code", sa.String(length=60), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("lease_until", tables.Microseconds(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("requested_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.Column("finished_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_file_trial")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("file_trial", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_file_trial_partner_id_id"), ["partner_id", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_file_trial_state_lease_until"), ["state", "lease_until"], unique=False)
+
+    op.create_table(
         "grant_progress",
         sa.Column("program_id", tables.Id, nullable=False),
         sa.Column("partner_id", tables.Id, nullable=False),
@@ -1055,16 +1141,16 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("account_id", tables.Id, nullable=False),
         sa.Column("reference", sa.String(length=100), nullable=False),
         sa.Column("amount_minor", tables.Big, nullable=False),
-        sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("transfer_id", tables.Id, nullable=True),
         sa.Column("author", sa.String(length=60), nullable=False),
         sa.Column("decided_by", sa.String(length=60), nullable=True),
         sa.Column("decision_comment", sa.String(length=500), nullable=True),
-        sa.Column("decided_on", tables.Day, nullable=True),
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("created_at", tables.Microseconds(), nullable=False),
         sa.Column("decided_at", tables.Microseconds(), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("decided_on", tables.Day, nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_increase_request")),
         sa.UniqueConstraint("id", name=op.f("uq_increase_request_id")),
         sa.UniqueConstraint("partner_id", "reference", name=op.f("uq_increase_request_partner_id_reference")),
@@ -1103,6 +1189,35 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     with op.batch_alter_table("ledger_checkpoint", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ledger_checkpoint_late_of"), ["late_of"], unique=False)
         batch_op.create_index(batch_op.f("ix_ledger_checkpoint_stream_number"), ["stream", "number"], unique=False)
+
+    op.create_table(
+        "loss_recovery",
+        sa.Column("seq", tables.Big, autoincrement=True, nullable=False),
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("of_id", tables.Id, nullable=False),
+        sa.Column("because_id", tables.Id, nullable=False),
+        sa.Column("transfer_id", tables.Id, nullable=False),
+        sa.Column("amount_minor", tables.Big, nullable=False),
+        sa.Column("business_date", tables.Day, nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("recovered_at", tables.Microseconds(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_loss_recovery")),
+        sa.UniqueConstraint("id", name=op.f("uq_loss_recovery_id")),
+        sa.UniqueConstraint("transfer_id", name=op.f("uq_loss_recovery_transfer_id")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("loss_recovery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_loss_recovery_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_loss_recovery_of_id"), ["of_id"], unique=False)
 
     op.create_table(
         "lot",
@@ -1247,6 +1362,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("amount_minor", tables.Big, nullable=False),
         sa.Column("as_of", tables.Day, nullable=False),
         sa.Column("lot_expiry", tables.Day, nullable=True),
+        sa.Column("generation", tables.Big, server_default="0", nullable=False),
         sa.Column("source_file_id", tables.Id, nullable=True),
         sa.Column("row_no", sa.Integer(), nullable=True),
         sa.Column("byte_offset", tables.Big, nullable=True),
@@ -1255,7 +1371,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("recorded_at", tables.Microseconds(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_opening_balance")),
-        sa.UniqueConstraint("account_id", "legacy_ref", name=op.f("uq_opening_balance_account_id_legacy_ref")),
+        sa.UniqueConstraint(
+            "account_id", "legacy_ref", "generation", name=op.f("uq_opening_balance_account_id_legacy_ref_generation")
+        ),
         sa.UniqueConstraint("id", name=op.f("uq_opening_balance_id")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
@@ -1266,6 +1384,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     with op.batch_alter_table("opening_balance", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_opening_balance_source_file_id_row_no"), ["source_file_id", "row_no"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_opening_balance_source_file_id_seq"), ["source_file_id", "seq"], unique=False
         )
 
     op.create_table(
@@ -1330,6 +1451,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("plan_year", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("rules", tables.JsonText, nullable=False),
+        sa.Column("grant_rules", tables.JsonText, nullable=True),
         sa.Column("checkpoint", tables.Id, nullable=False),
         sa.Column("members", tables.Big, nullable=False),
         sa.Column("before_minor", tables.Big, nullable=False),
@@ -1723,6 +1845,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("period", sa.String(length=7), nullable=False),
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("run_id", tables.Id, nullable=True),
         sa.Column("reverses_id", tables.Id, nullable=True),
         sa.Column("terms", tables.JsonText, nullable=False),
         sa.Column("first_day", tables.Day, nullable=False),
@@ -1737,6 +1860,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.UniqueConstraint("id", name=op.f("uq_settlement_id")),
         sa.UniqueConstraint("partner_id", "period", "part", name=op.f("uq_settlement_partner_id_period_part")),
         sa.UniqueConstraint("reverses_id", name=op.f("uq_settlement_reverses_id")),
+        sa.UniqueConstraint("run_id", name=op.f("uq_settlement_run_id")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -1756,10 +1880,17 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("redeemed_minor", tables.Big, nullable=False),
         sa.Column("refunded_minor", tables.Big, nullable=False),
         sa.Column("given_minor", tables.Big, nullable=False),
+        sa.Column("brought_minor", tables.Big, nullable=False),
         sa.Column("lapsed_minor", tables.Big, nullable=False),
+        sa.Column("paid_out_minor", tables.Big, nullable=False),
         sa.Column("value_minor", tables.Big, nullable=False),
         sa.Column("given_value_minor", tables.Big, nullable=False),
+        sa.Column("brought_value_minor", tables.Big, nullable=False),
         sa.Column("lapsed_value_minor", tables.Big, nullable=False),
+        sa.Column("paid_out_value_minor", tables.Big, nullable=False),
+        sa.Column("revaluation_minor", tables.Big, nullable=False),
+        sa.Column("closing_minor", tables.Big, nullable=False),
+        sa.Column("closing_value_minor", tables.Big, nullable=False),
         sa.Column("fees_minor", tables.Big, nullable=False),
         sa.Column("tax_minor", tables.Big, nullable=False),
         sa.Column("total_minor", tables.Big, nullable=False),
@@ -1774,13 +1905,14 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     )
     op.create_table(
         "settlement_range",
-        sa.Column("settlement_id", tables.Id, nullable=False),
+        sa.Column("slice_id", tables.Id, nullable=False),
         sa.Column("account_id", tables.Id, nullable=False),
+        sa.Column("run_id", tables.Id, nullable=False),
         sa.Column("partner_id", tables.Id, nullable=False),
         sa.Column("program_id", tables.Id, nullable=False),
         sa.Column("first_entry_no", tables.Big, nullable=False),
         sa.Column("last_entry_no", tables.Big, nullable=False),
-        sa.PrimaryKeyConstraint("settlement_id", "account_id", name=op.f("pk_settlement_range")),
+        sa.PrimaryKeyConstraint("slice_id", "account_id", name=op.f("pk_settlement_range")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -1791,6 +1923,55 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_index(
             batch_op.f("ix_settlement_range_account_id_last_entry_no"), ["account_id", "last_entry_no"], unique=False
         )
+        batch_op.create_index(
+            batch_op.f("ix_settlement_range_run_id_account_id"), ["run_id", "account_id"], unique=False
+        )
+
+    op.create_table(
+        "settlement_run",
+        sa.Column("id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("period", sa.String(length=7), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("of_id", tables.Id, nullable=True),
+        sa.Column("until", tables.Microseconds(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("checkpoint", tables.Id, nullable=False),
+        sa.Column("entries", tables.Big, nullable=False),
+        sa.Column("actor", sa.String(length=60), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", tables.Microseconds(), nullable=False),
+        sa.Column("changed_at", tables.Microseconds(), nullable=False),
+        sa.Column("finished_at", tables.Microseconds(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_settlement_run")),
+        sa.UniqueConstraint("partner_id", "period", "part", name=op.f("uq_settlement_run_partner_id_period_part")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("settlement_run", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_settlement_run_state"), ["state"], unique=False)
+
+    op.create_table(
+        "settlement_sum",
+        sa.Column("slice_id", tables.Id, nullable=False),
+        sa.Column("program_id", tables.Id, nullable=False),
+        sa.Column("movement", sa.String(length=12), nullable=False),
+        sa.Column("valued_on", tables.Day, nullable=False),
+        sa.Column("run_id", tables.Id, nullable=False),
+        sa.Column("partner_id", tables.Id, nullable=False),
+        sa.Column("points_minor", tables.Big, nullable=False),
+        sa.PrimaryKeyConstraint("slice_id", "program_id", "movement", "valued_on", name=op.f("pk_settlement_sum")),
+        info={"tenant": True},
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("settlement_sum", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_settlement_sum_run_id"), ["run_id"], unique=False)
 
     op.create_table(
         "stock_version",
@@ -1864,6 +2045,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("hold_id", tables.Id, nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("decimals", sa.Integer(), nullable=False),
+        sa.Column("refund_order", sa.String(length=12), nullable=False),
         sa.Column("points_minor", tables.Big, nullable=False),
         sa.Column("cash_minor", tables.Big, nullable=False),
         sa.Column("asked", sa.String(length=64), nullable=False),
@@ -2008,7 +2190,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("effect", sa.String(length=8), nullable=False),
         sa.Column("recorded_at", tables.Microseconds(), nullable=False),
         sa.ForeignKeyConstraint(["table_id"], ["code_table.id"], name=op.f("fk_code_table_change_table_id")),
-        sa.PrimaryKeyConstraint("file_id", "row_no", name=op.f("pk_code_table_change")),
+        sa.PrimaryKeyConstraint("file_id", "row_no", "table_id", name=op.f("pk_code_table_change")),
         info={"tenant": True},
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -2359,6 +2541,8 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     op.drop_table("tender")
     op.drop_table("target")
     op.drop_table("stock_version")
+    op.drop_table("settlement_sum")
+    op.drop_table("settlement_run")
     op.drop_table("settlement_range")
     op.drop_table("settlement_line")
     op.drop_table("settlement")
@@ -2385,6 +2569,7 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     op.drop_table("member_erasure")
     op.drop_table("lot_use")
     op.drop_table("lot")
+    op.drop_table("loss_recovery")
     op.drop_table("ledger_checkpoint")
     op.drop_table("increase_request")
     op.drop_table("inbound_file")
@@ -2393,6 +2578,7 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     op.drop_table("hold")
     op.drop_table("heartbeat")
     op.drop_table("grant_progress")
+    op.drop_table("file_trial")
     op.drop_table("file_row_fix")
     op.drop_table("file_row")
     op.drop_table("file_rollback_left")
@@ -2419,6 +2605,7 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     op.drop_table("backtest_record")
     op.drop_table("backtest_member")
     op.drop_table("audit_event")
+    op.drop_table("annulment")
     op.drop_table("allowance_plan")
     op.drop_table("adjustment")
     op.drop_table("accrual_event")

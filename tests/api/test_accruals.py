@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from chalicelib.access.scopes import Role
 from chalicelib.partners.provenance import RowSource
-from chalicelib.points.models import accrual_event
+from chalicelib.points.models.ledger import accrual_event
 from chalicelib.storage.ids import new_id, public_id
 from tests.factories import partners, points, rules
 from tests.factories.access import make_partner_key, make_user_key

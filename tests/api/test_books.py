@@ -7,8 +7,9 @@ import pytest
 
 from chalicelib.access.scopes import Role
 from chalicelib.files.exporting import books, running
+from chalicelib.points.finance import settling
 from chalicelib.storage.ids import public_id
-from tests.factories import exports, points
+from tests.factories import exports, partners, points
 from tests.factories.access import make_user_key
 from tests.factories.finance import VALUE, settled_by, with_terms
 from tests.factories.points import make_earning, redeem
@@ -89,6 +90,23 @@ class TestSettlements:
         assert (wrong.json["kind"], wrong.json["lines"][0]["total"]) == ("reversal", "-0.11")
         assert unclear.code == "settlement_unclear"
 
+    def test_of_many_members_go_on_after_the_answer(self, api, database, earning, admin, monkeypatch):
+        monkeypatch.setattr(settling, "SLICE_ACCOUNTS", 1)
+        with database.write() as db:
+            people = partners.make_members(db, earning.partner, settling.SLICES_AT_ONCE)
+            events = [points.event(employee_id=number, event_date=date(2026, 10, 2)) for number in people]
+            points.record(db, earning.partner, events, now=datetime(2026, 10, 6, 18, tzinfo=UTC))
+        asked = {"partner_id": earning.partner.code, "period": "2026-10"}
+
+        first = api.post("/v1/settlements", asked, key=admin)
+        other = api.post("/v1/settlements", {**asked, "period": "2026-09"}, key=admin)
+        books.go_on(database, clock=lambda: LATER)
+        then = api.post("/v1/settlements", asked, key=admin)
+
+        assert (first.status, first.json["state"], first.json["id"], first.json["lines"]) == (202, "running", None, [])
+        assert (other.status, other.code) == (409, "settlement_running")
+        assert (then.status, then.json["state"], then.json["entries"]) == (200, "done", 2 + settling.SLICES_AT_ONCE)
+
 
 class TestStatements:
     def test_are_written_listed_and_fetched(self, api, database, earning, admin):
@@ -116,8 +134,8 @@ class TestTheMonthsSchedule:
         found = database
         with found.read() as db:
             [foretold] = books.due(db, LATER)
-        first = books.close_month(found, now=LATER)
-        second = books.close_month(found, now=LATER)
+        first = books.close_month(found, clock=lambda: LATER)
+        second = books.close_month(found, clock=lambda: LATER)
         assert (foretold.month.name, foretold.settled) == ("2026-11", False)
         assert (first, second) == ((1, 2, {}), (0, 0, {}))
         assert (books.send_postings(found, now=LATER), books.send_postings(found, now=LATER)) == (1, 0)
@@ -136,4 +154,4 @@ class TestTheMonthsSchedule:
             # Points were redeemed, and nothing says what they are worth.
             with_terms(db, earning)
 
-        assert books.close_month(database, now=LATER) == (0, 0, {earning.partner.code: "point_value_missing"})
+        assert books.close_month(database, clock=lambda: LATER) == (0, 0, {earning.partner.code: "point_value_missing"})

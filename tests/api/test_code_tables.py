@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from chalicelib.access.models import audit_event
 from chalicelib.access.scopes import Role
-from chalicelib.points import history, lineage
+from chalicelib.points.earning import lineage
+from chalicelib.points.ledger import history
 from chalicelib.settings import settings
 from tests.factories.access import make_user_key
 from tests.factories.files import hours, hours_layout, make_hub

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import update
 
 from chalicelib.deliveries import wake
-from chalicelib.files import expecting
-from chalicelib.partners.models import partner
+from chalicelib.files.expected import expecting
+from chalicelib.partners.models.partners import partner
 from tests.factories.access import make_partner_key
 from tests.factories.files import Hub, hours, make_hub
 

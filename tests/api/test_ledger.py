@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from chalicelib.points.models import account
+from chalicelib.points.models.ledger import account
 from chalicelib.storage.ids import public_id
 from tests.factories import partners, points
 from tests.factories.access import make_partner_key

@@ -4,8 +4,8 @@ import pytest
 
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries import wake
-from chalicelib.partners.members import by_employee
-from chalicelib.points.history import entries
+from chalicelib.partners.members.members import by_employee
+from chalicelib.points.ledger.history import entries
 from chalicelib.storage.ids import public_id
 from tests.factories.access import make_partner_key
 from tests.factories.files import Hub, hours, make_hub, people, person

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from chalicelib.access.models import audit_event
 from chalicelib.access.scopes import Role
 from chalicelib.partners import directory
-from chalicelib.partners.models import partner as partner_table
+from chalicelib.partners.models.partners import partner as partner_table
 from chalicelib.rules import canonical
 from chalicelib.storage.ids import public_id
 from tests.factories.access import make_partner_key, make_user_key

@@ -10,7 +10,7 @@ from tests.conftest import NOW
 from tests.factories.access import make_partner_key, make_user_key
 from tests.factories.files import Hub, hours, make_hub
 from tests.factories.rollbacks import available, spend
-from tests.unit.files.test_reprocessing import new_rule
+from tests.unit.files.reprocessing.test_reprocessing import new_rule
 
 THREE = hours("e1,E1,2026-11-02,8", "e2,E2,2026-11-02,7.5", "e3,E1,2026-11-03,4")
 

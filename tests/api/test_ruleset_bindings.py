@@ -6,7 +6,8 @@ import hashlib
 import pytest
 
 from chalicelib.access.scopes import Role
-from chalicelib.partners import directory, onboarding
+from chalicelib.partners import directory
+from chalicelib.partners.onboarding import onboarding
 from tests.factories.access import make_user_key
 from tests.factories.deliveries import make_target, mapping_document
 from tests.factories.files import hours_layout

@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from chalicelib.deliveries import wake
-from chalicelib.files import uploading
+from chalicelib.files.intake import uploading
 from chalicelib.settings import settings
 from chalicelib.storage import aws, encryption, objects, queues, secrets
 from chalicelib.storage.engine import Database

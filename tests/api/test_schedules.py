@@ -13,13 +13,13 @@ from chalicelib.access.models import heartbeat
 from chalicelib.access.scopes import Role
 from chalicelib.files.exporting import jobs
 from chalicelib.operations import schedules
+from chalicelib.operations.firing import parse
 from chalicelib.settings import settings
 from chalicelib.storage import aws as aws_clients
 from chalicelib.storage import queues
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import new_id
 from local.event_sources import schedule_sources
-from local.schedules import parse
 from tests.factories import points
 from tests.factories.access import make_user_key
 from tests.factories.gateway import Answered, Api
@@ -69,6 +69,18 @@ class TestTheList:
         assert shown["retention"]["last_at"] is None
         assert (shown["expirations"]["by_date"], shown["outbox_pump"]["by_hand"]) == (True, False)
 
+    def test_says_when_a_job_is_due_next_and_how_late_it_was(self, api: Api, database: Database, operator: str):
+        with database.write() as db:
+            heartbeats.beat(db, "expirations", ok=True, now=NOW.replace(hour=2, second=4))
+            heartbeats.beat(db, "retention", ok=True, now=NOW.replace(day=19))
+
+        shown = {each["name"]: each for each in api.get("/v1/schedules", key=operator).json["schedules"]}
+
+        assert (shown["expirations"]["next_at"], shown["expirations"]["drift_s"]) == ("2026-11-21T02:00:00Z", 4)
+        assert (shown["retention"]["next_at"], shown["retention"]["drift_s"]) == ("2026-11-21T03:00:00Z", 9 * 3600)
+        assert (shown["close_outs"]["next_at"], shown["close_outs"]["drift_s"]) == ("2026-11-21T01:30:00Z", None)
+        assert (shown["outbox_pump"]["next_at"], shown["outbox_pump"]["drift_s"]) == (None, None)
+
 
 class TestRunning:
     def test_is_done_by_a_worker(self, api: Api, database: Database, operator: str):
@@ -83,7 +95,9 @@ class TestRunning:
                 "hour 2026-11-20T12",
                 "night 2026-11-20",
             }
-            assert heartbeats.latest(db)["balances_export"].at == NOW
+            assert schedules.latest(db)["balances_export"].latest.at == NOW
+            # The clock has not run it: it is not said to have.
+            assert schedules.latest(db)["balances_export"].by_clock is None
 
     def test_for_a_business_date_twice_is_doing_it_once(self, api: Api, database: Database, operator: str):
         with database.write() as db:

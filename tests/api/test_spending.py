@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.access.scopes import Role
 from chalicelib.storage.ids import public_id
-from tests.factories import points
+from tests.factories import finance, points
 from tests.factories.access import make_partner_key, make_user_key
 
 
@@ -67,13 +67,18 @@ class TestHolds:
         assert balance(api, key, earning) == ("11.00", "0.00")
 
     def test_refuse_by_name(self, api, key, of_member):
-        assert api.post("/v1/holds", of_member(points="15.01", reference="a"), key=key).code == "insufficient_points"
-        assert api.post("/v1/holds", of_member(points="0.001", reference="a"), key=key).code == "excess_digits"
-        assert api.post("/v1/holds", of_member(points="0", reference="a"), key=key).code == "amount_out_of_range"
-        assert api.post("/v1/holds", of_member(points="1", reference="a"), key=key).status == 201
-        assert api.post("/v1/holds", of_member(points="2", reference="a"), key=key).code == "other_content"
-        nobody = of_member(points="1", reference="b") | {"employee_id": "E9"}
-        assert api.post("/v1/holds", nobody, key=key).code == "unknown_member"
+        def place(points, **more):
+            body = of_member(points=points, **{"reference": "a", "order_no": "o-1"} | more)
+            return api.post("/v1/holds", body, key=key)
+
+        assert place("15.01").code == "insufficient_points"
+        assert place("0.001").code == "excess_digits"
+        assert place("0").code == "amount_out_of_range"
+        assert place("1", order_no=None).code == "hold_without_end"
+        assert place("1").status == 201
+        assert place("2").code == "other_content"
+        assert place("1", order_no="o-2").code == "other_content"
+        assert place("1", reference="b", employee_id="E9").code == "unknown_member"
 
     def test_whose_time_is_over_are_not_captured(self, api, key, of_member, edge_clock):
         placed = api.post("/v1/holds", of_member(points="1", reference="a", ttl_s=60), key=key).json
@@ -81,6 +86,34 @@ class TestHolds:
         answer = api.post(f"/v1/holds/{placed['id']}/capture", {"reference": "s"}, key=key)
 
         assert (answer.status, answer.code) == (409, "hold_ended")
+
+    def test_are_kept_once_their_basket_is_an_order(self, api, key, of_member, edge_clock):
+        placed = api.post("/v1/holds", of_member(points="1", reference="a", ttl_s=60), key=key).json
+        path = f"/v1/holds/{placed['id']}"
+        bound = api.post(f"{path}/bind", {"order_no": "o-1"}, key=key)
+        assert (bound.status, bound.json["order_no"], bound.json["expires_at"]) == (200, "o-1", None)
+        assert api.post(f"{path}/bind", {"order_no": "o-1"}, key=key).json == bound.json
+        assert api.post(f"{path}/bind", {"order_no": "o-2"}, key=key).code == "hold_bound"
+        edge_clock.now += timedelta(seconds=61)
+
+        assert api.post(f"{path}/capture", {"reference": "s"}, key=key).status == 201
+
+    def test_tell_who_placed_them_and_what_became_of_them(self, api, key, of_member):
+        placed = api.post("/v1/holds", of_member(points="10", reference="a", ttl_s=60), key=key).json
+        path = f"/v1/holds/{placed['id']}"
+        api.post(f"{path}/bind", {"order_no": "o-1"}, key=key)
+        captured = api.post(f"{path}/capture", {"reference": "s", "points": "4"}, key=key).json
+        api.post(f"{path}/release", {"points": "5"}, key=key, headers={"Idempotency-Key": "r"})
+        told = api.get(f"{path}/lineage", key=key).json
+
+        assert told["hold"] == api.get(path, key=key).json
+        assert told["placed_by"].startswith(("usr_", "key_"))
+        assert [each["opened_by"]["kind"] for each in told["lots"]] == ["accrual"]
+        assert [each["id"] for each in told["captures"]] == [captured["id"]]
+        assert [(each["action"], each["points"], each["order_no"]) for each in told["changes"]] == [
+            ("hold.bound", None, "o-1"),
+            ("hold.released", "5.00", None),
+        ]
 
     def test_are_not_a_partners_to_place(self, api, database, earning, of_member):
         with database.write() as db:
@@ -120,7 +153,11 @@ class TestRedemptions:
         ]
         lineage = api.get(f"/v1/ledger/entries/{refund['entry_id']}/lineage", key=key).json
 
-        assert [each["points"] for each in lineage["taken"]] == ["-1.00"]
+        assert [(each["points"], each["opened_by"]["kind"]) for each in lineage["taken"]] == [("-1.00", "accrual")]
+        cause = lineage["cause"]
+        assert (cause["reference"], cause["redemption_id"], cause["source"]) == ("rma", made["id"], None)
+        assert cause["actor"].startswith(("usr_", "key_"))
+        assert lineage["decided"] is None
 
 
 class TestCorrections:
@@ -130,9 +167,12 @@ class TestCorrections:
         assert (asked.status, asked.json["state"]) == (201, "pending")
         path = f"/v1/ledger/adjustments/{asked.json['id']}/approve"
         assert api.post(path, {"decision": "approve"}, key=key).code == "scope_missing"
+        waiting = api.get("/v1/ledger/adjustments", key=approver, params={"state": "pending"}).json["items"]
+        assert waiting == [asked.json]
         decided = api.post(path, {"decision": "approve", "comment": "checked"}, key=approver)
         assert (decided.status, decided.json["state"]) == (200, "posted")
         assert api.post(path, {"decision": "reject"}, key=approver).code == "adjustment_decided"
+        assert api.get(f"/v1/ledger/adjustments/{asked.json['id']}", key=key).json == decided.json
 
         assert balance(api, key, earning) == ("12.00", "0.00")
 
@@ -144,6 +184,21 @@ class TestCorrections:
         answer = api.post(f"/v1/ledger/adjustments/{asked['id']}/approve", {"decision": "approve"}, key=admin)
 
         assert (answer.status, answer.code) == (403, "own_adjustment")
+
+    def test_more_is_granted_by_the_partners_manager_and_not_by_the_retailers(
+        self, api, database, key, approver, earning, of_member
+    ):
+        with database.write() as db:
+            finance.with_terms(db, earning, increases={"request_max": "50"})
+            manager = make_user_key(db, Role.APPROVER, partner_id=earning.partner.id)[1]
+        asked = api.post("/v1/increase-requests", of_member(points="5", reference="m-1", reason="Torn."), key=key)
+        assert asked.status == 201, asked.json
+        path = f"/v1/increase-requests/{asked.json['id']}/approve"
+        refused = api.post(path, {"decision": "approve"}, key=approver)
+        assert (refused.status, refused.code) == (403, "not_a_manager")
+        assert api.post(path, {"decision": "approve"}, key=manager).json["state"] == "approved"
+
+        assert balance(api, key, earning) == ("20.00", "0.00")
 
     def test_a_reversal_says_what_became_of_the_points(self, api, key, earning, of_member):
         made = api.post("/v1/redemptions", of_member(reference="t-1", lines=[{"line": "1", "points": "4"}]), key=key)
@@ -168,6 +223,21 @@ class TestExpiry:
         assert told["programs"] == posted["programs"]
         assert (posted["complete"], posted["programs"][0]["points"]) == (True, "15.00")
         assert nothing["programs"][0]["points"] == "0.00"
+
+    @pytest.mark.usefixtures("earning")
+    def test_is_told_by_last_day_and_program_in_pages(self, api, key, of_member, edge_clock):
+        api.post("/v1/holds", of_member(points="4", reference="a", order_no="o-1"), key=key)
+        edge_clock.now = datetime(2028, 11, 3, 18, tzinfo=UTC)
+        [before] = api.get("/v1/expirations", key=key).json["items"]
+        api.post("/v1/expirations/run", {}, key=key)
+        [after] = api.get("/v1/expirations", key=key, params={"limit": 1}).json["items"]
+
+        assert (before["last_day"], before["over"], before["members"]) == ("2028-11-02", True, 1)
+        assert [(each["expired"], each["left"], each["held"]) for each in (before, after)] == [
+            ("0.00", "15.00", "4.00"),
+            ("11.00", "4.00", "4.00"),
+        ]
+        assert api.get("/v1/expirations", key=key, params={"since": "2028-11-03"}).json["items"] == []
 
     @pytest.mark.usefixtures("earning")
     def test_of_a_day_to_come_is_refused(self, api, key):

@@ -10,8 +10,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from chalicelib.points import proof
-from chalicelib.points.models import accrual_event
+from chalicelib.points.models.ledger import accrual_event
+from chalicelib.points.proof import checks
 from chalicelib.web import clock
 from tests.factories import partners
 from tests.factories.access import make_user_key
@@ -111,7 +111,7 @@ def test_a_promotion_under_load(api, database, running_clock):
     assert {by_id[one.event_id] for one in everything if one.day >= SWITCH} == {"10.00", "20.00"}
     with database.read() as db:
         stored = db.execute(select(accrual_event)).all()
-        assert proof.check(db) == []
+        assert checks.check(db) == []
     old = earning.version.version_id
     assert sorted(row.event_id for row in stored) == sorted(by_id)
     assert all((row.points_minor == 1000) == (row.ruleset_version_id == old) for row in stored)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from chalicelib.points import checkpoints
-from chalicelib.points.models import account, transfer
+from chalicelib.points.models.ledger import account, transfer
+from chalicelib.points.proof import checkpoints
 from chalicelib.storage import engine
 from chalicelib.storage.ids import public_id
 from chalicelib.web import authentication

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.language import parse_json
-from chalicelib.partners import configuring
+from chalicelib.partners.onboarding import configuring
 from chalicelib.rules import canonical
 from chalicelib.storage import engine
 from chalicelib.storage.ids import new_id
@@ -126,6 +126,7 @@ BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
     ),
     "POST /v1/accruals/{accrual_id}/reverse": lambda _: {"reason": "a test"},
     "POST /v1/holds": lambda side: _of_member(side, points="1", ttl_s=600),
+    "POST /v1/holds/{hold_id}/bind": lambda _: {"order_no": "order-1"},
     "POST /v1/holds/{hold_id}/capture": lambda _: {"reference": "new", "points": "1"},
     "POST /v1/holds/{hold_id}/release": lambda _: {"points": "1"},
     "POST /v1/redemptions": lambda side: _of_member(side, lines=[{"line": "1", "points": "1"}]),
@@ -140,6 +141,7 @@ BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
         "layout": "hours",
         "text": hours("e7,E1,2026-11-02,8"),
     },
+    "POST /v1/file-trials": lambda side: {"partner_code": side.code, "layout": "hours", "size_bytes": 100},
     "POST /v1/files/upload-url": lambda side: {
         "partner_code": side.code,
         "layout": "hours",
@@ -148,6 +150,8 @@ BODIES: Mapping[str, Callable[[Side], dict[str, Any]]] = {
     },
     "POST /v1/schedules/{schedule}/run": lambda _: {"business_date": "2026-11-20"},
     "POST /v1/exports": lambda side: {"export": "balances_sfcc", "partner_code": side.code},
+    "POST /v1/files/{file_id}/comparisons": lambda _: {"rules": "latest"},
+    "POST /v1/file-trials/{trial_id}/reprocess": lambda _: {"reason": "a test"},
     "POST /v1/files/{file_id}/reprocess": lambda _: {"rules": "latest"},
     "POST /v1/files/{file_id}/rollback": lambda _: {"reason": "a test"},
     "PATCH /v1/files/{file_id}/rows/{row_no}": lambda _: {"cells": {"hours": "7.5"}, "reason": "a test"},

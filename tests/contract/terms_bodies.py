@@ -30,7 +30,8 @@ TERMS_BODIES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     ),
     "POST /v1/increase-requests/{increase_id}/approve": lambda _: {"decision": "approve"},
     "POST /v1/tenders/quote": _cart,
-    "POST /v1/tenders": lambda side: _cart(side, reference=f"new-{new_id().hex()}"),
+    "POST /v1/tenders": lambda side: _cart(side, reference=f"new-{new_id().hex()}", order_no="SO-10047"),
+    "POST /v1/tenders/{tender_id}/bind": lambda _: {"order_no": "order-1"},
     "POST /v1/tenders/{tender_id}/capture": lambda _: {"reference": "new"},
     "POST /v1/tenders/{tender_id}/refund": lambda _: {
         "reference": "new",

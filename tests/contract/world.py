@@ -17,14 +17,20 @@ from chalicelib.access.keys import ApiKey
 from chalicelib.access.scopes import Role
 from chalicelib.access.users import User
 from chalicelib.deliveries.models import delivery
-from chalicelib.files import arrivals, expecting, intake, register
+from chalicelib.files.expected import expecting
 from chalicelib.files.exporting.jobs import ExportFile
-from chalicelib.files.register import InboundFile
+from chalicelib.files.intake import arrivals, way
+from chalicelib.files.register import register
+from chalicelib.files.register.register import InboundFile
+from chalicelib.files.register.trials import Trial
+from chalicelib.files.trials import comparing, validating
+from chalicelib.files.trials import way as trials
 from chalicelib.partners.account_ids import account_id
-from chalicelib.partners.models import partner as partner_table
-from chalicelib.partners.plans import ACTIONS
-from chalicelib.points.finance import settlements
-from chalicelib.points.models import transfer
+from chalicelib.partners.directory import Partner
+from chalicelib.partners.models.partners import partner as partner_table
+from chalicelib.partners.onboarding.plans import ACTIONS
+from chalicelib.points.finance import settling
+from chalicelib.points.models.ledger import transfer
 from chalicelib.rules import canonical, golden, plan_approvals
 from chalicelib.settings import settings
 from chalicelib.storage import objects
@@ -38,7 +44,7 @@ from tests.factories.access import make_partner_key, make_user, make_user_key
 from tests.factories.deliveries import make_target as make_outside
 from tests.factories.deliveries import mapping_document
 from tests.factories.files import hours, hours_layout, notification
-from tests.factories.finance import SETTLEMENT
+from tests.factories.finance import SETTLEMENT, make_posting
 from tests.factories.gateway import Api
 from tests.factories.house import make_customer, make_price, make_product
 from tests.factories.partners import NOW
@@ -70,6 +76,9 @@ class Side:
     statement: ExportFile
     increase: bytes
     tender: bytes
+    posting: bytes
+    file_trial: Trial
+    comparison: Trial
 
     @property
     def plan_hash(self) -> bytes:
@@ -99,9 +108,11 @@ class Side:
             "adjustment_id": public_id("adj", self.adjustment),
             "increase_id": public_id("inc", self.increase),
             "tender_id": public_id("tnd", self.tender),
+            "posting_id": public_id("pst", self.posting),
             "account_id": public_id("acc", account_id(earning.program.id, "member", earning.member.id)),
             "file_id": self.file.public_id,
             "object_key": self.file.object_key,
+            "trial_id": self.file_trial.public_id,
             "delivery_id": public_id("dlv", self.delivery),
             "user_id": public_id("usr", self.user.id),
             "key_id": public_id("key", self.key.id),
@@ -191,12 +202,7 @@ def _side(database: Database) -> Side:
         waiting = db.execute(select(delivery.c.id).where(delivery.c.partner_id == partner.id)).scalar_one()
     assert recorded.id is not None
     file = _file_with_a_rejected_row(database, partner.code)
-    with database.write() as db:
-        expected = {"layout": "hours", "since": "2026-11-18", "due": "06:00"}
-        manifest = json.dumps({"expected_files": [expected], "settlement": SETTLEMENT})
-        db.execute(update(partner_table).where(partner_table.c.id == partner.id).values(manifest=manifest))
-        expecting.watch(db, now=NOW)
-        settled, _ = settlements.settle(db, partner, "2026-09", caller=AUTHOR, now=NOW)
+    settled, posted = _settled(database, partner)
     asked = backtests.asked(database, partner.id, earning.version)
     sent = exports.write(database, "balances_sfcc", partner)
     stated = exports.ask(database, "statement", partner, period=(date(2026, 9, 1), date(2026, 9, 30)))
@@ -216,11 +222,34 @@ def _side(database: Database) -> Side:
         redeemed.id,
         adjusted.id,
         known,
-        settled.id,
+        settled,
         stated,
         increase,
         tendered,
+        posted,
+        *_tried(database, partner, file),
     )
+
+
+def _tried(database: Database, partner: Partner, file: InboundFile) -> tuple[Trial, Trial]:
+    """A trial that waits for its content, and a comparison that is done."""
+    with database.write() as db:
+        trial, _ = validating.request(db, partner, "hours", "file.csv", size_bytes=100, caller=AUTHOR, now=NOW)
+        comparison = comparing.request(db, file, partner, "latest", caller=AUTHOR, now=NOW)
+    trials.handle(database, {"trial": comparison.public_id}, clock=lambda: NOW, remaining_s=lambda: 900.0)
+    return trial, comparison
+
+
+def _settled(database: Database, partner: Partner) -> tuple[bytes, bytes]:
+    """A settlement of the partner, whose manifest expects a file, and a document of it."""
+    with database.write() as db:
+        expected = {"layout": "hours", "since": "2026-11-18", "due": "06:00"}
+        manifest = json.dumps({"expected_files": [expected], "settlement": SETTLEMENT})
+        db.execute(update(partner_table).where(partner_table.c.id == partner.id).values(manifest=manifest))
+        expecting.watch(db, now=NOW)
+        settled = settling.settle(db, partner, "2026-09", caller=AUTHOR, now=NOW).made
+        assert settled is not None
+        return settled.id, make_posting(db, partner, settled.id)
 
 
 def _file_with_a_rejected_row(database: Database, code: str) -> InboundFile:
@@ -230,7 +259,7 @@ def _file_with_a_rejected_row(database: Database, code: str) -> InboundFile:
     found = objects.head(bucket, name)
     assert found is not None
     file = arrivals.register_object(database, bucket, found, now=NOW)
-    intake.handle(database, notification(name), clock=lambda: NOW, remaining_s=lambda: 900.0)
+    way.handle(database, notification(name), clock=lambda: NOW, remaining_s=lambda: 900.0)
     with database.read() as db:
         read = register.load(db, file.id)
     assert (read.state, read.rows_rejected) == ("processed", 1)
@@ -249,6 +278,7 @@ GOLDEN: Mapping[str, Any] = {
 OF_THE_HUB: Mapping[str, str] = {"data_class": "answers", "schedule": "expirations"}
 #: Path parameters that mean something else at one endpoint.
 OTHER_MEANING: Mapping[tuple[str, str], Callable[[Side], str]] = {
+    ("POST /v1/file-trials/{trial_id}/reprocess", "trial_id"): lambda side: side.comparison.public_id,
     ("PUT /v1/partners/{partner_id}/onboarding", "partner_id"): lambda side: side.code,
     ("PUT /v1/customers/{customer_id}/identities/{system}", "system"): lambda _: "sap",
 }
@@ -259,7 +289,7 @@ OWN_NAMES = frozenset(
     {
         "employee_id", "manager_id", "event_id", "program_code", "job_code", "job_code_override", "union_code",
         "location_code", "salesforce_id", "external_id", "code", "contacts", "version", "from_version", "to_version",
-        "reason_code",
+        "reason_code", "company_code",
     }
 )  # fmt: skip
 

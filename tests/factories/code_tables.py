@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners.models import partner
+from chalicelib.partners.models.partners import partner
 from tests.factories.rules import document, live_ruleset
 
 HEADER = "table,code,value,description,active,effective_from,effective_to"

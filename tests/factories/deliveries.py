@@ -17,8 +17,8 @@ from chalicelib.deliveries import outbox, pump, targets
 from chalicelib.deliveries.models import delivery, delivery_attempt, target
 from chalicelib.deliveries.pump import PumpReport
 from chalicelib.deliveries.snapshots import Snapshot, Source
-from chalicelib.points import balances as points_balances
-from chalicelib.points.models import account
+from chalicelib.points.ledger import balances as points_balances
+from chalicelib.points.models.ledger import account
 from chalicelib.settings import settings
 from chalicelib.storage import aws
 from chalicelib.storage.engine import Database

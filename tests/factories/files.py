@@ -10,11 +10,12 @@ from urllib.parse import quote_plus
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
-from chalicelib.files import intake
-from chalicelib.files.models import file_row, inbound_file
-from chalicelib.files.register import InboundFile, of_row
+from chalicelib.files.intake import way
+from chalicelib.files.models.files import file_row, inbound_file
+from chalicelib.files.register.register import InboundFile, of_row
+from chalicelib.files.trials import way as trials
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.programs import Program
+from chalicelib.partners.programs.programs import Program
 from chalicelib.settings import settings
 from chalicelib.storage import aws, objects
 from chalicelib.storage.engine import Database
@@ -112,7 +113,8 @@ class Hub:
 
     def handle(self, message: dict[str, Any]) -> None:
         """Give one message to the handler."""
-        intake.handle(self.database, message, clock=self.clock, remaining_s=lambda: self.remaining_s)
+        handle = trials.handle if "trial" in message else way.handle
+        handle(self.database, message, clock=self.clock, remaining_s=lambda: self.remaining_s)
 
     def process(self, layout: str, content: str | bytes, *, name: str = "file.csv", partner: str = CODE) -> InboundFile:
         """Drop a file and work on it, continuations included; the file as it ends."""

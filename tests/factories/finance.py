@@ -8,11 +8,16 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners import programs
-from chalicelib.partners.models import partner as partner_table
-from chalicelib.points.finance import closing
-from chalicelib.points.finance.closing import Close
+from chalicelib.partners.directory import Partner
+from chalicelib.partners.models.partners import partner as partner_table
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.finance_terms import SettlementTerms
+from chalicelib.points.finance import documents
+from chalicelib.points.finance.documents import Document, Item
+from chalicelib.points.plan_years import closing
+from chalicelib.points.plan_years.closes import Close
 from chalicelib.storage.engine import Database
+from chalicelib.storage.ids import new_id
 from tests.factories.points import CALLER, NOW, Earning
 
 #: A point is a cent until July 2026, and two from then on.
@@ -28,7 +33,14 @@ SETTLEMENT: dict[str, Any] = {
     "fee_percent": "2.5",
     "tax_percent": "8.875",
 }
-BALANCE_SHEET = {"liability": "217500", "expense": "640000", "breakage": "480000"}
+BALANCE_SHEET = {
+    "liability": "217500",
+    "expense": "640000",
+    "breakage": "480000",
+    "brought_over": "999100",
+    "paid_out": "230000",
+    "revaluation": "645000",
+}
 
 
 def with_terms(db: Connection, earning: Earning, **terms: Any) -> Earning:
@@ -56,3 +68,25 @@ def close_year(database: Database, earning: Earning, named: int, *, now: datetim
 def at(day: date, hour: int = 18) -> datetime:
     """A moment on a day of Chicago, and of UTC."""
     return NOW.replace(year=day.year, month=day.month, day=day.day, hour=hour)
+
+
+def make_posting(db: Connection, partner: Partner, settlement_id: bytes, *, minor: int = 100) -> bytes:
+    """A document of a settlement over one amount; its id."""
+    items = (
+        Item("140000", "D", minor, "uniform", "Settlement"),
+        Item("400100", "C", minor, "uniform", "Redemptions less refunds"),
+    )
+    made = Document(
+        id=new_id(),
+        company_code="1000",
+        doc_type="DR",
+        posting_date=date(2026, 9, 30),
+        period="2026-09",
+        currency="USD",
+        decimals=2,
+        source_type="settlement",
+        source_id=settlement_id,
+        items=items,
+    )
+    documents.write(db, [made], SettlementTerms.model_validate(SETTLEMENT), partner_id=partner.id, now=NOW)
+    return made.id

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners import customers, prices, products
-from chalicelib.partners.customers import CustomerRow
-from chalicelib.partners.prices import PriceRow
-from chalicelib.partners.products import ProductRow
+from chalicelib.partners.house import customers, prices, products
+from chalicelib.partners.house.customers import CustomerRow
+from chalicelib.partners.house.prices import PriceRow
+from chalicelib.partners.house.products import ProductRow
 from chalicelib.partners.provenance import BY_API
 from tests.factories.partners import CALLER, NOW
 

@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
-from chalicelib.partners import directory, enrolments, identities, members, programs
+from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.members import MemberRef, RosterRow
-from chalicelib.partners.models import member_identity
-from chalicelib.partners.programs import Program, ProgramSpec
+from chalicelib.partners.members import enrolments, identities, members
+from chalicelib.partners.members.members import MemberRef, RosterRow
+from chalicelib.partners.models.partners import member_identity
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program, ProgramSpec
 from chalicelib.partners.provenance import BY_API
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_id

@@ -11,34 +11,29 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
-from chalicelib.partners import members, programs
 from chalicelib.partners.account_ids import MEMBER, account_id
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.members import MemberRef
-from chalicelib.partners.programs import Program
+from chalicelib.partners.members import members
+from chalicelib.partners.members.members import MemberRef
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
 from chalicelib.partners.provenance import BY_API, RowSource
-from chalicelib.points import (
-    accruals,
-    adjustments,
-    balances,
-    expirations,
-    history,
-    holds,
-    redemptions,
-    refunds,
-    reversals,
-)
-from chalicelib.points import lots as lots_room
-from chalicelib.points.accruals import NewAccrual, Recorded
-from chalicelib.points.adjustments import Adjustment, NewAdjustment
-from chalicelib.points.expirations import Expiry
-from chalicelib.points.holds import Hold, NewHold
-from chalicelib.points.lots import Taken
-from chalicelib.points.models import account as account_table
-from chalicelib.points.models import lot
-from chalicelib.points.redemptions import Line, Redemption
-from chalicelib.points.refunds import Refund, Wanted
-from chalicelib.points.reversals import Reversal
+from chalicelib.points.corrections import adjustments, reversals
+from chalicelib.points.corrections.adjustments import Adjustment, NewAdjustment
+from chalicelib.points.corrections.reversals import Reversal
+from chalicelib.points.earning import accruals
+from chalicelib.points.earning.accruals import NewAccrual, Recorded
+from chalicelib.points.ledger import balances, history
+from chalicelib.points.ledger import lots as lots_room
+from chalicelib.points.ledger.lots import Taken
+from chalicelib.points.models.ledger import account as account_table
+from chalicelib.points.models.ledger import lot
+from chalicelib.points.spending import holds, redemptions, refunds
+from chalicelib.points.spending.holds import Hold, NewHold
+from chalicelib.points.spending.redemptions import Line, Redemption
+from chalicelib.points.spending.refunds import Refund, Wanted
+from chalicelib.points.terms import expirations
+from chalicelib.points.terms.expirations import Expiry
 from chalicelib.rules.rulesets import LiveVersion
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import new_id
@@ -157,6 +152,8 @@ def spend(
 def hold(db: Connection, earning: Earning, amount_minor: int, *, now: datetime = NOW, **more: Any) -> Hold:
     """Hold points of E1 for an order, or for a basket with ``ttl_s``."""
     given = {"reference": f"basket-{next(_numbers)}"} | more
+    if given.get("ttl_s") is None:
+        given.setdefault("order_no", "order-1")
     wanted = NewHold(earning.member.id, amount_minor, **given)
     return holds.place(db, earning.program, wanted, caller=CALLER, now=now)[0]
 
@@ -193,7 +190,12 @@ def adjust(db: Connection, earning: Earning, amount_minor: int, *, now: datetime
 def reverse(db: Connection, earning: Earning, recorded: Recorded, *, now: datetime = NOW) -> Reversal:
     """Take back what an event earned E1."""
     assert recorded.id is not None
-    found = history.event(db, recorded.id)
+    return reverse_event(db, earning, recorded.id, now=now)
+
+
+def reverse_event(db: Connection, earning: Earning, event_id: bytes, *, now: datetime = NOW) -> Reversal:
+    """The same for the event of this id."""
+    found = history.event(db, event_id)
     return reversals.reverse(db, earning.program, found, reason="a test", caller=CALLER, now=now)[0]
 
 

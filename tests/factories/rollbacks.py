@@ -5,11 +5,13 @@ from datetime import date
 from typing import Any
 
 from chalicelib.access.caller import Caller
-from chalicelib.files import rollbacks, rolling_back
-from chalicelib.files.rollbacks import Kept, Rollback
-from chalicelib.partners import members, programs
+from chalicelib.files.register import rollbacks
+from chalicelib.files.register.rollbacks import Kept, Rollback
+from chalicelib.files.rollback import way
 from chalicelib.partners.account_ids import MEMBER, account_id
-from chalicelib.points import balances
+from chalicelib.partners.members import members
+from chalicelib.partners.programs import programs
+from chalicelib.points.ledger import balances
 from tests.factories import points
 from tests.factories.files import Hub
 from tests.factories.points import Earning
@@ -23,7 +25,7 @@ def roll_back(hub: Hub, name: str = "file.csv", reason: str = "the wrong month")
     with hub.database.write() as db:
         run, created = rollbacks.request(db, file.id, reason=reason, caller=ADMIN, now=hub.clock())
     if created:
-        rolling_back.announce(run.id)
+        way.announce(run.id)
         hub.drain()
     with hub.database.read() as db:
         found = rollbacks.of_file(db, file.id)

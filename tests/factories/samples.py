@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from chalicelib.partners import directory, onboarding
-from chalicelib.partners.models import member
-from chalicelib.points import balances
+from chalicelib.partners import directory
+from chalicelib.partners.models.partners import member
+from chalicelib.partners.onboarding import onboarding
+from chalicelib.points.ledger import balances
 from chalicelib.storage.engine import Database
 from tests.factories.files import Hub
 from tests.factories.partners import CALLER

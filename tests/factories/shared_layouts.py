@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners.models import partner
+from chalicelib.partners.models.partners import partner
 from tests.factories.rules import document, live_ruleset
 
 

@@ -5,12 +5,14 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners import catalogs, members
-from chalicelib.partners.catalogs import Group, Item
-from chalicelib.partners.members import MemberRef
-from chalicelib.points import increases, tender_steps, tenders
-from chalicelib.points.eligibility import CartLine
-from chalicelib.points.tenders import NewTender
+from chalicelib.partners.members import members
+from chalicelib.partners.members.members import MemberRef
+from chalicelib.partners.programs import catalogs
+from chalicelib.partners.programs.catalogs import Group, Item
+from chalicelib.points.carts import tender_steps, tenders
+from chalicelib.points.carts.eligibility import CartLine
+from chalicelib.points.carts.tenders import NewTender
+from chalicelib.points.terms import increases
 from tests.factories import rules
 from tests.factories.points import CALLER, NOW, Earning
 
@@ -18,7 +20,11 @@ from tests.factories.points import CALLER, NOW, Earning
 TENDER: dict[str, Any] = {"point_value": "0.01", "currency": "USD"}
 
 #: Everything that an endpoint may ask of a program.
-TERMS: dict[str, Any] = {"tender": TENDER, "increases": {"request_max": "50"}, "termination": {"policy": "forfeit"}}
+TERMS: dict[str, Any] = {
+    "tender": TENDER,
+    "increases": {"request_max": "50", "retailer_decides": True},
+    "termination": {"policy": "forfeit"},
+}
 
 
 def eligibility_document(code: str, **changes: Any) -> dict[str, Any]:
@@ -106,6 +112,6 @@ def tender(db: Connection, earning: Earning) -> bytes:
     """A tender of two lines, of which one has shipped; its id."""
     lines = [line(name, price=Decimal("0.01"), currency="USD") for name in ("shipped", "open")]
     how: dict[str, Any] = {"caller": CALLER, "now": NOW}
-    made, _ = tenders.place(db, earning.program, today(db, earning), NewTender(lines, "cart"), **how)
+    made, _ = tenders.place(db, earning.program, today(db, earning), NewTender(lines, "cart", "order-1"), **how)
     tender_steps.capture(db, earning.program, made.id, {"shipped": 1}, reference="shipment", **how)
     return made.id

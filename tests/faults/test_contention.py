@@ -24,12 +24,14 @@ from sqlalchemy.engine import Connection
 from chalicelib.access.models import heartbeat
 from chalicelib.access.scopes import Role
 from chalicelib.errors import DatabaseUnavailable
-from chalicelib.files import conserving
+from chalicelib.files.rows import conserving
 from chalicelib.partners.account_ids import MEMBER, account_id
-from chalicelib.partners.members import by_employee
+from chalicelib.partners.members.members import by_employee
 from chalicelib.partners.provenance import BY_API
-from chalicelib.points import accounts, accruals, proof
-from chalicelib.points.models import account, accrual_event, lot, transfer
+from chalicelib.points.earning import accruals
+from chalicelib.points.ledger import accounts
+from chalicelib.points.models.ledger import account, accrual_event, lot, transfer
+from chalicelib.points.proof import checks
 from chalicelib.settings import settings
 from chalicelib.storage.engine import Database
 from tests.api.conftest import Clock, api, edge_clock
@@ -159,7 +161,7 @@ class Client:
             sent = {"partner_code": CODE, "program_code": "uniform", "event_type": "HOURS", "unit": "HOUR", **event}
             self.ask("accrual", "/v1/accruals", sent)
             of = {"partner_code": CODE, "program_code": "uniform", "employee_id": self._draw.choice(EMPLOYEES)}
-            held = self.ask("hold", "/v1/holds", {**of, "points": "3", "reference": next(self._names)})
+            held = self.ask("hold", "/v1/holds", {**of, "points": "3", "reference": next(self._names), "ttl_s": 600})
             if held is not None:
                 path = f"/v1/holds/{held['id']}"
                 self.ask("capture", f"{path}/capture", {"reference": "s", "points": "2"})
@@ -227,7 +229,7 @@ def figure(title: str, database: Database, told: Told, before: Counter[str], sta
 def assert_every_event_once(database: Database, numbers: set[int]) -> None:
     """Each event is stored and posted once, and the ledger adds up."""
     with database.read() as db:
-        assert proof.check(db) == []
+        assert checks.check(db) == []
         stored = db.execute(select(accrual_event.c.event_id, accrual_event.c.points_minor)).all()
         expected = {event_of(number)["event_id"] for number in numbers} | {f"first-{each}" for each in EMPLOYEES}
         assert len(stored) == len(expected)

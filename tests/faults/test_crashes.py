@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from chalicelib.access.caller import Caller
-from chalicelib.files import retrying, rollbacks
-from chalicelib.partners import directory, members, programs
-from chalicelib.points import proof, redemptions
-from chalicelib.points.redemptions import Line
+from chalicelib.files.register import rollbacks
+from chalicelib.files.rows import retrying
+from chalicelib.partners import directory
+from chalicelib.partners.members import members
+from chalicelib.partners.programs import programs
+from chalicelib.points.proof import checks
+from chalicelib.points.spending import redemptions
+from chalicelib.points.spending.redemptions import Line
 from chalicelib.settings import settings
 from chalicelib.storage import bulk, engine, queues
 from chalicelib.storage.ids import public_id
@@ -26,7 +30,6 @@ from tests.faults.world import EARLY, ENTRIES, ROSTER, STAFF, Snapshot, World, d
 _VOLATILE_TEXT = re.compile(
     r"\b[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}\b|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)|\"last_modified\": \"[^\"]*\""
 )
-_SEAMS_MAX = 2000
 #: How much of a statement a failure names.
 _SHOWN = 90
 ACCRUAL = {
@@ -57,6 +60,7 @@ def survives_every_crash(
     """Crash ``handler`` at each of its seams in turn, let the hub come to rest, and compare.
 
     With ``known`` edges, which another test crosses too, only at seams that are new, each where it is crossed first.
+    On MariaDB, which is slower, never after a SELECT: nothing has changed since before it, where it is crashed too.
     """
     start = world.snapshot()
     for _warming_up in (True, False):
@@ -65,7 +69,9 @@ def survives_every_crash(
         handler(given)
         world.settle()
         expected = comparable(world)
-    numbers = new_seams(crossed_by(world, start, prepare, handler), known) if known else range(1, _SEAMS_MAX)
+    edges = crossed_by(world, start, prepare, handler)
+    every = not engine.is_mysql(world.database.engine)
+    numbers = new_seams(edges, known) if known else [at for at, edge in enumerate(edges, 1) if every or _changes(edge)]
     survived = 0
     for number in numbers:
         world.restore(start)
@@ -73,8 +79,7 @@ def survives_every_crash(
         wire = Tripwire(number, mode)
         with dying() as died, armed(wire, world.database):
             handler(given)
-        if not wire.tripped:
-            break
+        assert wire.tripped, f"There is no seam {number} of {len(edges)} this time."
         world.database.engine.dispose()
         where = f"{mode} at seam {number}, {wire.crossed[number - 1][:_SHOWN]}: {died}"
         try:
@@ -85,8 +90,7 @@ def survives_every_crash(
         survived += 1
     # Printed at the end of the test session (tests/conftest.py), also when workers run the tests.
     record("figure", f"{name}, {mode}, {world.database.engine.dialect.name}: {survived} crash points survived")
-    assert survived > 0
-    assert not known or survived == len(numbers)
+    assert survived == len(numbers) > 0
 
 
 def crossed_by(world: World, start: Snapshot, prepare: Callable[[], Any], handler: Callable[[Any], None]) -> list[Edge]:
@@ -101,13 +105,18 @@ def crossed_by(world: World, start: Snapshot, prepare: Callable[[], Any], handle
 def new_seams(edges: Sequence[Edge], known: Collection[Edge]) -> list[int]:
     """The numbers of the seams whose edge is not known and is crossed for the first time.
 
-    Those after a SELECT are left out: nothing has changed since before it.
+    Those after a SELECT are left out.
     """
     first: dict[Edge, int] = {}
     for number, edge in enumerate(edges, 1):
-        if not edge[1].startswith("after SELECT"):
+        if _changes(edge):
             first.setdefault(edge, number)
     return [number for edge, number in first.items() if edge not in known]
+
+
+def _changes(edge: Edge) -> bool:
+    """Whether something may have changed since the seam before it."""
+    return not edge[1].startswith("after SELECT")
 
 
 #: moto keeps objects in temporary files, and a handler that died leaves sockets, to the garbage collector.
@@ -213,7 +222,7 @@ class TestTheRollbackOfAFile:
         [file] = [file for file in world.files() if file.layout_name == "hours"]
         assert file.state == "rolled_back"
         with world.database.read() as db:
-            assert proof.check(db) == []
+            assert checks.check(db) == []
             run = rollbacks.of_file(db, wrong.id)
             assert run is not None
             assert (run.undone, run.left_over) == (2, 1)

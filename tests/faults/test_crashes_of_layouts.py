@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.access.caller import Caller
+from chalicelib.files.register import rollbacks
 from chalicelib.partners import directory
+from chalicelib.settings import settings
+from chalicelib.storage import queues
+from chalicelib.storage.ids import public_id
 from tests.factories.shared_layouts import agree, content
 from tests.faults.test_crashes import crossed_by, survives_every_crash
 from tests.faults.tripwire import Edge
@@ -99,3 +104,64 @@ def test_a_file_of_the_layout_ends_as_if_nothing_had_happened(
         "processed",
         *figures,
     )
+
+
+CHANGED = {"status": "paid", "revision": "2"}
+
+
+@pytest.mark.parametrize(
+    ("layout", "before", "rows", "figures"),
+    [
+        (
+            "customers",
+            content("customers", PERSON | {"customer_no": "2", "last_modified": "2026-11-18T14:05:00Z"}),
+            PEOPLE,
+            (3, 0),
+        ),
+        (
+            "orders",
+            content(
+                "orders",
+                ORDER | {"order_no": "W-2", "line_no": "2"},
+                ORDER | {"order_no": "W-3", "line_no": "1", "qty": "0"},
+            ),
+            content(
+                "orders",
+                ORDER | {"order_no": "W-1", "line_no": "2"},
+                ORDER | {"order_no": "W-3", "line_no": "1"},
+                ORDER | {"order_no": "W-4", "line_no": "1", "qty": "0"},
+                ORDER | CHANGED | {"order_no": "W-2", "line_no": "1"},
+            ),
+            (3, 0),
+        ),
+    ],
+    ids=["customers", "orders"],
+)  # fmt: skip
+def test_the_rollback_of_a_file_of_the_layout_ends_as_if_nothing_had_happened(
+    record_property: Any,
+    world: World,
+    known: list[Edge],
+    layout: str,
+    before: str,
+    rows: str,
+    figures: tuple[int, int],
+):
+    del known  # what agrees to the layouts
+    world.intake(world.drop(layout, before))
+    world.settle()
+    world.intake(world.drop(layout, rows))
+    world.settle()
+    wrong = max((file for file in world.files() if file.layout_name == layout), key=lambda file: file.id)
+    with world.database.write() as db:
+        caller = Caller("usr_00000000000000000000000001", "rollback")
+        run, _ = rollbacks.request(db, wrong.id, reason="the wrong month", caller=caller, now=world.clock())
+
+    def prepare() -> None:
+        queues.send(settings().queue("files"), {"rollback": public_id("rbk", run.id)})
+
+    survives_every_crash(record_property, world, prepare, lambda _: world.work(), "crash", f"rollback of {layout}")
+
+    with world.database.read() as db:
+        done = rollbacks.of_file(db, wrong.id)
+    assert done is not None
+    assert (done.stage, done.undone, done.left_over) == ("done", *figures)

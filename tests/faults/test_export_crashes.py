@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select
 
 from chalicelib.files.exporting import jobs, running
 from chalicelib.files.exporting.jobs import ExportFile
-from chalicelib.files.models import export_file, export_mark, export_stream
+from chalicelib.files.models.files import export_file, export_mark, export_stream
 from chalicelib.storage import objects
 from chalicelib.storage.engine import Database
 from tests.factories import exports, points

@@ -12,11 +12,12 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from chalicelib.files import conserving, register
-from chalicelib.files.models import file_row, inbound_file
-from chalicelib.partners.models import member
-from chalicelib.points import proof
-from chalicelib.points.models import account, accrual_event, lot, transfer
+from chalicelib.files.models.files import file_row, inbound_file
+from chalicelib.files.register import register
+from chalicelib.files.rows import conserving
+from chalicelib.partners.models.partners import member
+from chalicelib.points.models.ledger import account, accrual_event, lot, transfer
+from chalicelib.points.proof import checks
 from chalicelib.storage.engine import Database, connect
 from cli.client import HubClient
 from cli.files import Drop, Finished, Inbox
@@ -150,7 +151,7 @@ def assert_every_row_once(database: Database, big: BigFile) -> None:
     file = the_file(database)
     with database.read() as db:
         assert conserving.breaks(db, file) == []
-        assert proof.check(db) == []
+        assert checks.check(db) == []
 
         events = db.execute(select(accrual_event.c.event_id, accrual_event.c.row_no)).all()
         assert len(events) == len(big.event_ids)

@@ -15,10 +15,11 @@ from sqlalchemy import delete, func, insert, select
 
 from chalicelib.deliveries import pump, wake
 from chalicelib.deliveries.models import delivery
-from chalicelib.files import intake, sweeper
-from chalicelib.files.models import inbound_file
-from chalicelib.files.register import InboundFile, of_row
-from chalicelib.points import balances
+from chalicelib.files.intake import sweeper, way
+from chalicelib.files.models.files import inbound_file
+from chalicelib.files.register.register import InboundFile, of_row
+from chalicelib.files.trials import way as trials
+from chalicelib.points.ledger import balances
 from chalicelib.settings import settings
 from chalicelib.storage import objects, queues
 from chalicelib.storage.engine import Database
@@ -26,6 +27,7 @@ from chalicelib.storage.tables import metadata
 from tests.factories.code_tables import entries
 from tests.factories.commerce_cloud import RunningStore
 from tests.factories.files import hours, notification, people, person
+from tests.factories.filled import filled
 from tests.faults.dump import canonical
 from tests.faults.tripwire import Crash
 
@@ -83,9 +85,8 @@ class World:
         """What the file handler does with one message."""
         asked = count()
         in_time = self.patience
-        intake.handle(
-            self.database, message, clock=self.clock, remaining_s=lambda: 900.0 if next(asked) < in_time else 0.0
-        )
+        handle = trials.handle if "trial" in message else way.handle
+        handle(self.database, message, clock=self.clock, remaining_s=lambda: 900.0 if next(asked) < in_time else 0.0)
 
     def pump(self) -> None:
         """What the pump's handler does."""
@@ -147,8 +148,10 @@ class World:
         """The database as it was, empty buckets and queues, the store's customers without points."""
         self.database.engine.dispose()
         with self.database.write() as db:
+            with_rows = filled(db)
             for table in reversed(metadata.sorted_tables):
-                db.execute(delete(table))
+                if table.name in with_rows:
+                    db.execute(delete(table))
             for table in metadata.sorted_tables:
                 if snapshot[table.name]:
                     db.execute(insert(table), snapshot[table.name])

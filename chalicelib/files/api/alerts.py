@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound
-from chalicelib.files.models import file_alert
+from chalicelib.files.models.files import file_alert
 from chalicelib.partners import directory
 from chalicelib.storage.ids import public_id
 from chalicelib.web import pages

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, NotPermitted, Unprocessable
-from chalicelib.files.controls import shown_sum
 from chalicelib.files.exporting import asking, jobs, registry, running
 from chalicelib.files.exporting.jobs import ExportFile, State
 from chalicelib.files.exporting.registry import Export, Mode
-from chalicelib.files.models import NOBODY
+from chalicelib.files.formats.controls import shown_sum
+from chalicelib.files.models.files import NOBODY
 from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
 from chalicelib.storage import objects

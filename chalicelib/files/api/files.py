@@ -8,14 +8,18 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound
-from chalicelib.files import conserving, expecting, quality, receipts, register, resubmitting, showing
+from chalicelib.files.answers import quality, receipts, showing
+from chalicelib.files.answers.showing import FileFilter
 from chalicelib.files.api import rollback_shapes
 from chalicelib.files.api.rollback_shapes import RollbackView
-from chalicelib.files.controls import shown_sum
-from chalicelib.files.expecting import Expected
-from chalicelib.files.models import NOBODY
-from chalicelib.files.register import InboundFile
-from chalicelib.files.showing import FileFilter
+from chalicelib.files.expected import expecting
+from chalicelib.files.expected.expecting import Expected
+from chalicelib.files.formats.controls import shown_sum
+from chalicelib.files.mending import resubmitting
+from chalicelib.files.models.files import NOBODY
+from chalicelib.files.register import register
+from chalicelib.files.register.register import InboundFile
+from chalicelib.files.rows import conserving
 from chalicelib.partners import directory
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import pages

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound
-from chalicelib.files import layouts
+from chalicelib.files.formats import layouts
 from chalicelib.rules import catalogue
 from chalicelib.rules.catalogue import Listed
 from chalicelib.rules.entities import Entity

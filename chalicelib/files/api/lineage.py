@@ -8,15 +8,19 @@ from pydantic import Field, JsonValue
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound
-from chalicelib.files import archive, fixing, redacting, register, showing
-from chalicelib.files.register import InboundFile
-from chalicelib.files.showing import Cells
+from chalicelib.files.answers import showing
+from chalicelib.files.answers.showing import Cells
+from chalicelib.files.formats import archive, redacting
+from chalicelib.files.mending import fixing
+from chalicelib.files.register import register
+from chalicelib.files.register.register import InboundFile
 from chalicelib.partners import directory
-from chalicelib.points import lineage
 from chalicelib.points.api.accrual_shapes import AccrualItemView, RuleView, rule_view
-from chalicelib.points.api.ledger import EntryView
-from chalicelib.points.history import Event
-from chalicelib.points.lineage import Decided
+from chalicelib.points.api.ledger import EntryView, OpenedView
+from chalicelib.points.earning import lineage
+from chalicelib.points.earning.causes import Cause
+from chalicelib.points.earning.lineage import Decided, Lineage
+from chalicelib.points.ledger.history import Event
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import amounts
 from chalicelib.web.amounts import AmountText
@@ -69,11 +73,29 @@ class DecisionView(View):
     agrees: bool | None
 
 
+class CauseView(View):
+    """What caused an entry that is no accrual: who asked for it, by which reference, and what it was about."""
+
+    at: datetime
+    actor: str | None = Field(description="Who asked for it; null: the schedule did it by itself.")
+    correlation_id: str | None = Field(description="Of the request or job, as it is in the logs and the audit trail.")
+    reference: str | None = Field(description="The sender's own key of it.")
+    order_no: str | None
+    reason: str | None = Field(description="In the words, or by the code, of who asked.")
+    decided_by: str | None = Field(description="The second person; null: nobody had to.")
+    hold_id: PublicId | None = Field(description="The hold that was captured.")
+    tender_id: PublicId | None = Field(description="The cart that it paid together with a card.")
+    redemption_id: PublicId | None = Field(description="The redemption that was given back.")
+    accrual_id: PublicId | None = Field(description="The accrual that was taken back or clawed back.")
+    source: RowSourceView | None = Field(description="Null: it came with no file.")
+
+
 class TakenView(View):
-    """How much a spend took of one lot; a lot has the id of the entry that earned it."""
+    """How much an entry took of one lot, or, below zero, gave back to it."""
 
     lot_id: PublicId
     points: AmountText
+    opened_by: OpenedView
 
 
 class CarriedView(View):
@@ -88,12 +110,13 @@ class CarriedView(View):
 
 
 class LineageView(View):
-    """One ledger entry: what decided it, what it took, and what carried it on."""
+    """One ledger entry: what decided or caused it, what it took, and what carried it on."""
 
     entry: EntryView
     partner_id: PublicId
     member_id: PublicId
-    decided: DecisionView | None
+    decided: DecisionView | None = Field(description="Of an accrual.")
+    cause: CauseView | None = Field(description="Of all others but an expiry, which only the calendar causes.")
     taken: list[TakenView]
     carried: CarriedView | None
 
@@ -116,10 +139,8 @@ def get_lineage(call: Call, entry_id: EntryId, query: LineageQuery) -> LineageVi
         partner_id=public_id("par", entry.partner_id),
         member_id=public_id("mbr", entry.member_id),
         decided=None if found.decided is None else _decision(call, found.decided),
-        taken=[
-            TakenView(lot_id=public_id("trf", taken.lot_id), points=amounts.text(taken.amount_minor, entry.scale))
-            for taken in found.taken
-        ],
+        cause=None if found.cause is None else _cause(call, found.cause),
+        taken=_taken(found),
         carried=None
         if carried is None
         else CarriedView(
@@ -130,6 +151,37 @@ def get_lineage(call: Call, entry_id: EntryId, query: LineageQuery) -> LineageVi
             mapping_version=public_id("rsv", carried.mapping_version_id),
             confirmed_at=carried.confirmed_at,
         ),
+    )
+
+
+def _taken(found: Lineage) -> list[TakenView]:
+    return [
+        TakenView(
+            lot_id=public_id("trf", each.lot_id),
+            points=amounts.text(each.amount_minor, found.entry.scale),
+            opened_by=OpenedView.of(found.origins[each.lot_id]),
+        )
+        for each in found.taken
+    ]
+
+
+def _cause(call: Call, cause: Cause) -> CauseView:
+    def named(prefix: str, raw: bytes | None) -> str | None:
+        return None if raw is None else public_id(prefix, raw)
+
+    return CauseView(
+        at=cause.at,
+        actor=cause.actor,
+        correlation_id=cause.correlation_id,
+        reference=cause.reference,
+        order_no=cause.order_no,
+        reason=cause.reason,
+        decided_by=cause.decided_by,
+        hold_id=named("hld", cause.hold_id),
+        tender_id=named("tnd", cause.tender_id),
+        redemption_id=named("rdm", cause.redemption_id),
+        accrual_id=named("acr", cause.accrual_event_id),
+        source=_source(call, cause),
     )
 
 
@@ -149,20 +201,20 @@ def _decision(call: Call, decided: Decided) -> DecisionView:
     )
 
 
-def _source(call: Call, event: Event) -> RowSourceView | None:
-    if event.source_file_id is None or event.row_no is None:
+def _source(call: Call, of: Event | Cause) -> RowSourceView | None:
+    if of.source_file_id is None or of.row_no is None:
         return None
-    file = register.load(call.db, event.source_file_id)
-    offset, length = event.byte_offset or 0, event.byte_length or 0
+    file = register.load(call.db, of.source_file_id)
+    offset, length = of.byte_offset or 0, of.byte_length or 0
     return RowSourceView(
         file_id=file.public_id,
         file_name=file.name,
         sha256=None if file.sha256 is None else file.sha256.hex(),
         layout=file.layout_name,
-        row_no=event.row_no,
+        row_no=of.row_no,
         byte_offset=offset,
         byte_length=length,
-        **_texts(call, file, event.row_no, offset, length),
+        **_texts(call, file, of.row_no, offset, length),
     )
 
 

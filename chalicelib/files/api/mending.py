@@ -11,11 +11,13 @@ from sqlalchemy.engine import Row
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import Broken, InterlineError, NotFound, Unprocessable
-from chalicelib.files import deciding_again, fixing, recording, resubmitting, showing
+from chalicelib.files.answers import showing
+from chalicelib.files.answers.showing import Cells
 from chalicelib.files.api.files import CountsView, FileView, readable
-from chalicelib.files.fixing import CellsUnusable, FileNotFinished, Fix, RowNotRejected
-from chalicelib.files.register import InboundFile
-from chalicelib.files.showing import Cells
+from chalicelib.files.mending import fixing, resubmitting
+from chalicelib.files.mending.fixing import CellsUnusable, FileNotFinished, Fix, RowNotRejected
+from chalicelib.files.register.register import InboundFile
+from chalicelib.files.rows import deciding_again, recording
 from chalicelib.partners import directory
 from chalicelib.settings import settings
 from chalicelib.storage import queues

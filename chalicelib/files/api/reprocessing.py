@@ -1,5 +1,6 @@
 """POST /v1/files/{file_id}/reprocess: what a file would come to if it were loaded again, and having it so."""
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from chalice.app import Blueprint
@@ -8,14 +9,16 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries.wake import wake
 from chalicelib.errors import Broken, NotFound, NotPermitted, Unprocessable
-from chalicelib.files import reprocessed, reprocessing
 from chalicelib.files.api.files import readable
 from chalicelib.files.api.mending import answer_soon
-from chalicelib.files.fixing import FileNotFinished
-from chalicelib.files.reprocessed import DifferenceChanged, EventCorrected
-from chalicelib.files.reprocessing import Compared, Outcome
-from chalicelib.partners import directory, programs
-from chalicelib.points.reversals import PointsSpent
+from chalicelib.files.mending.fixing import FileNotFinished
+from chalicelib.files.reprocessing import differences, effect
+from chalicelib.files.reprocessing.differences import Compared, Outcome
+from chalicelib.files.reprocessing.effect import DifferenceChanged, EventCorrected
+from chalicelib.partners import directory
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
+from chalicelib.points.corrections.reversals import PointsSpent
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts, clock
 from chalicelib.web.amounts import AmountText
@@ -83,7 +86,7 @@ class ReprocessView(View):
     newly_refused: int
     programs: list[ProgramDifferenceView]
     differences: list[RowDifferenceView] = Field(
-        description=f"The first {reprocessing.DIFFERENCES_MAX} rows that differ."
+        description=f"The first {differences.DIFFERENCES_MAX} rows that differ."
     )
 
 
@@ -105,13 +108,13 @@ def reprocess_file(call: Call, file_id: FileId, body: ReprocessBody) -> Reproces
     if partner is None:
         raise Broken(f"File {file.public_id} belongs to no partner.")
     if body.dry_run:
-        found = reprocessing.compare(call.db, file, partner, body.rules, now=call.now)
+        found = differences.compare(call.db, file, partner, body.rules, now=call.now)
         return _view(call, file.public_id, body, found)
     if Scope.LEDGER_ADJUST not in call.principal.scopes:
         raise NotPermitted(f"Processing a file again with effect needs the scope {Scope.LEDGER_ADJUST}.")
     if body.difference is None or not body.reason:
         raise Unprocessable("Name the difference that a dry run has shown, and say why.", code="difference_not_named")
-    found = reprocessed.apply(
+    found = effect.apply(
         call.db,
         file.id,
         partner,
@@ -128,39 +131,49 @@ def reprocess_file(call: Call, file_id: FileId, body: ReprocessBody) -> Reproces
 
 def _view(call: Call, file_id: str, body: ReprocessBody, found: Compared) -> ReprocessView:
     known = programs.by_ids(call.db, set(found.points_minor))
-
-    def outcome(each: Outcome) -> RowOutcomeView:
-        program = None if each.program_id is None else known[each.program_id]
-        return RowOutcomeView.model_validate(
-            {
-                "outcome": each.outcome,
-                "code": each.code,
-                "event_id": each.event_id,
-                "points": None if program is None else amounts.text(each.points_minor, program.scale),
-                "ruleset_version": None if each.version_id is None else public_id("rsv", each.version_id),
-            }
-        )
-
     return ReprocessView(
         file_id=file_id,
         dry_run=body.dry_run,
-        difference=reprocessed.token(found, body.rules),
+        difference=effect.token(found, body.rules),
         rules=body.rules,
         rows=found.rows,
         differing=found.differing,
         newly_accepted=found.newly_accepted,
         newly_refused=found.newly_refused,
-        programs=[
-            ProgramDifferenceView(
-                program_code=known[program_id].code,
-                points_before=amounts.text(before, known[program_id].scale),
-                points_after=amounts.text(after, known[program_id].scale),
-                difference=amounts.text(after - before, known[program_id].scale),
-            )
-            for program_id, (before, after) in found.points_minor.items()
-        ],
+        programs=program_differences(known, found.points_minor),
         differences=[
-            RowDifferenceView(row_no=each.row_no, before=outcome(each.before), after=outcome(each.after))
-            for each in found.differences[: reprocessing.DIFFERENCES_MAX]
+            RowDifferenceView(
+                row_no=each.row_no, before=outcome_view(known, each.before), after=outcome_view(known, each.after)
+            )
+            for each in found.differences[: differences.DIFFERENCES_MAX]
         ],
     )
+
+
+def outcome_view(known: Mapping[bytes, Program], each: Outcome) -> RowOutcomeView:
+    """What becomes of a row, with the points of one of these programs."""
+    program = None if each.program_id is None else known[each.program_id]
+    return RowOutcomeView.model_validate(
+        {
+            "outcome": each.outcome,
+            "code": each.code,
+            "event_id": each.event_id,
+            "points": None if program is None else amounts.text(each.points_minor, program.scale),
+            "ruleset_version": None if each.version_id is None else public_id("rsv", each.version_id),
+        }
+    )
+
+
+def program_differences(
+    known: Mapping[bytes, Program], points: Mapping[bytes, Sequence[int]]
+) -> list[ProgramDifferenceView]:
+    """Points before and after, by program."""
+    return [
+        ProgramDifferenceView(
+            program_code=known[program_id].code,
+            points_before=amounts.text(before, known[program_id].scale),
+            points_after=amounts.text(after, known[program_id].scale),
+            difference=amounts.text(after - before, known[program_id].scale),
+        )
+        for program_id, (before, after) in points.items()
+    ]

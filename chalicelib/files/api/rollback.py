@@ -5,11 +5,12 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound, Unprocessable
-from chalicelib.files import rollbacks, rolling_back
 from chalicelib.files.api.files import readable
 from chalicelib.files.api.rollback_shapes import LISTED_MAX, RollbackView, view
-from chalicelib.files.register import load
-from chalicelib.files.rollbacks import FileNotReversible
+from chalicelib.files.register import rollbacks
+from chalicelib.files.register.register import load
+from chalicelib.files.register.rollbacks import FileNotReversible
+from chalicelib.files.rollback import way
 from chalicelib.web.answers import Answer
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
@@ -41,13 +42,13 @@ def roll_back_file(call: Call, file_id: FileId, body: RollbackBody) -> Answer[Ro
     """
     file = readable(call, file_id)
     if body.dry_run:
-        run, left = rolling_back.foresee(
+        run, left = way.foresee(
             call.db, file.id, reason=body.reason, caller=call.caller, now=call.now, listed=LISTED_MAX
         )
         return Answer(200, view(call.db, file, run, left, dry_run=True))
     run, created = rollbacks.request(call.db, file.id, reason=body.reason, caller=call.caller, now=call.now)
     if created:
-        call.after_commit(lambda: rolling_back.announce(run.id))
+        call.after_commit(lambda: way.announce(run.id))
     left = rollbacks.left(call.db, run.id, limit=LISTED_MAX)
     status = 200 if run.finished_at is not None else 202
     return Answer(status, view(call.db, load(call.db, file.id), run, left))

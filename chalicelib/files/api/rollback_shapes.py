@@ -6,21 +6,23 @@ from typing import Final, Literal
 from pydantic import Field
 from sqlalchemy.engine import Connection
 
-from chalicelib.files import rollbacks
-from chalicelib.files.register import InboundFile
-from chalicelib.files.rollbacks import Kept, Rollback
-from chalicelib.partners import programs
+from chalicelib.files.register import rollbacks
+from chalicelib.files.register.register import InboundFile
+from chalicelib.files.register.rollbacks import Kept, Rollback
+from chalicelib.partners.programs import programs
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts
 from chalicelib.web.amounts import AmountText
 from chalicelib.web.shapes import PublicId, View
 
-Kind = Literal["accrual", "member", "entry"]
+Kind = Literal["accrual", "opening", "adjustment", "document", "member", "entry"]
 State = Literal["processed", "broken", "rolling_back", "rolled_back"]
 #: Things that stay which one answer names.
 LISTED_MAX: Final = 200
 #: The prefix of the ids of each kind of thing that may stay.
-_PREFIX: Final = {"accrual": "acr", "member": "mbr", "entry": "cdt"}
+_PREFIX: Final = {
+    "accrual": "acr", "opening": "opb", "adjustment": "adj", "document": "doc", "member": "mbr", "entry": "cdt",
+}  # fmt: skip
 
 
 class RolledBackProgramView(View):

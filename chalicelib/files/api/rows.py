@@ -15,10 +15,11 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, Unprocessable
-from chalicelib.files import marking, receipts, rejects, showing
+from chalicelib.files.answers import receipts, rejects, showing
+from chalicelib.files.answers.showing import Cells, RowOutcome
 from chalicelib.files.api.files import readable
-from chalicelib.files.register import InboundFile
-from chalicelib.files.showing import Cells, RowOutcome
+from chalicelib.files.formats import marking
+from chalicelib.files.register.register import InboundFile
 from chalicelib.storage.ids import public_id
 from chalicelib.web import pages
 from chalicelib.web.answers import Attachment

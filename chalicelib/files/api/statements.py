@@ -12,8 +12,9 @@ from chalicelib.errors import NOT_YOURS, InvalidInput, NotFound, NotPermitted, U
 from chalicelib.files.exporting import asking, jobs, running, statements
 from chalicelib.files.exporting.jobs import ExportFile, State
 from chalicelib.files.exports import member_statement, statement
-from chalicelib.partners import directory, members
+from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
+from chalicelib.partners.members import members
 from chalicelib.points.finance import months
 from chalicelib.points.finance.months import PeriodOpen
 from chalicelib.storage import objects

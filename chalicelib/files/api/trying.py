@@ -9,10 +9,10 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, Unprocessable
-from chalicelib.files import trying
 from chalicelib.files.api.asking import FileName, partner_of
 from chalicelib.files.api.files import CountsView, FileState, FileView, ProgramPointsView, SumsView
-from chalicelib.files.trying import Tried
+from chalicelib.files.intake import trying
+from chalicelib.files.intake.trying import Tried
 from chalicelib.storage.ids import public_id
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint

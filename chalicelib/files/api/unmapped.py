@@ -7,8 +7,8 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound
-from chalicelib.files import unmapped
-from chalicelib.files.unmapped import Example, UnmappedCode
+from chalicelib.files.answers import unmapped
+from chalicelib.files.answers.unmapped import Example, UnmappedCode
 from chalicelib.rules import code_table_listing
 from chalicelib.storage.ids import public_id
 from chalicelib.web import pages

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, Unprocessable
-from chalicelib.files import uploading
 from chalicelib.files.api.asking import FileName, partner_of
+from chalicelib.files.intake import uploading
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.shapes import Body, View
@@ -29,7 +29,7 @@ class UploadBody(Body):
 
 
 class UploadView(View):
-    """A PUT that may be sent once until it expires; the file then is at `GET /v1/files?object_key=…`."""
+    """A PUT of this key and size, good until it expires; the file then is at `GET /v1/files?object_key=…`."""
 
     method: str = "PUT"
     url: str

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy.engine import Connection
 
 from chalicelib.files.exporting.registry import Asked, Row
-from chalicelib.partners import directory, members, programs
+from chalicelib.partners import directory
 from chalicelib.partners.account_ids import MEMBER, account_id
+from chalicelib.partners.members import members
+from chalicelib.partners.programs import programs
 from chalicelib.storage import bulk
 
 

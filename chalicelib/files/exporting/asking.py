@@ -12,7 +12,8 @@ from chalicelib.files.exporting.jobs import ExportFile, Parameters
 from chalicelib.files.exporting.registry import Export, Mode
 from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.programs import business_date
+from chalicelib.partners.programs.programs import business_date
+from chalicelib.points.finance.months import SETTLING
 
 #: The longest period of one file, in days.
 PERIOD_DAYS_MAX = 366
@@ -42,11 +43,14 @@ def ask(
         raise InvalidInput(f"{export.name} has no deltas: ask for it in full.", code="export_without_deltas")
     if export.has_reference != (reference is not None):
         raise InvalidInput(
-            f"{export.name} is asked for {'with' if export.has_reference else 'without'} a reference.",
+            f"{export.name} is asked for {'with' if export.has_reference else 'without'} a reference: what it is about,"
+            " such as a settlement's id.",
             code="export_reference",
         )
     today = now.date() if partner is None else business_date(now, partner)
-    _examine_period(export, period, today)
+    # What was posted within the period may be committed some minutes after its end, and is in no other file.
+    over = today if partner is None else business_date(now - SETTLING, partner)
+    _examine_period(export, period, over)
     if period is not None:
         request_key = f"{period[0]}..{period[1]}"
     elif reference is not None:
@@ -75,18 +79,24 @@ def _examine_receiver(export: Export, partner: Partner | None) -> None:
         directory.require_active(partner)
 
 
-def _examine_period(export: Export, period: tuple[date, date] | None, today: date) -> None:
+def _examine_period(export: Export, period: tuple[date, date] | None, open_on: date) -> None:
     if export.has_period != (period is not None):
         raise InvalidInput(
-            f"{export.name} is asked for {'with' if export.has_period else 'without'} a first and a last day.",
+            f"{export.name} is asked for {'with' if export.has_period else 'without'} a first and a last day"
+            " (period_start and period_end).",
             code="export_period",
         )
     if period is None:
         return
     first, last = period
-    if not 0 <= (last - first).days < PERIOD_DAYS_MAX:
+    if last < first:
+        raise InvalidInput(f"The last day, {last}, is before the first, {first}.", code="export_period")
+    if (last - first).days >= PERIOD_DAYS_MAX:
         raise InvalidInput(
-            f"A period has 1 to {PERIOD_DAYS_MAX} days: {first} to {last} has not.", code="export_period"
+            f"{first} to {last} is longer than {PERIOD_DAYS_MAX} days: ask for shorter periods.", code="export_period"
         )
-    if last >= today:
-        raise Unprocessable(f"The period is not over before {last} is: ask tomorrow or later.", code="period_not_over")
+    if last >= open_on:
+        raise Unprocessable(
+            f"The period is not over: it ends with {last}. Ask {int(SETTLING.total_seconds() / 60)} minutes after it.",
+            code="period_not_over",
+        )

@@ -6,7 +6,6 @@ one export of a stream is written at a time, and a number that was given but not
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
@@ -18,9 +17,10 @@ from chalicelib.access.caller import Caller
 from chalicelib.errors import NOT_YOURS, InterlineError, NotFound
 from chalicelib.files.exporting.registry import Asked, Export, Marks, Mode
 from chalicelib.files.exporting.writing import Written
-from chalicelib.files.models import NOBODY, export_file, export_stream
+from chalicelib.files.models.files import NOBODY, export_file, export_stream
 from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical
 from chalicelib.settings import settings
 from chalicelib.storage import bulk

@@ -6,7 +6,6 @@ with microseconds. An empty cell is null; an empty text is written as one, too.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -16,8 +15,9 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.errors import Broken
-from chalicelib.files.controls import SUM_SCALE
-from chalicelib.files.marking import harmless, restored
+from chalicelib.files.formats.controls import SUM_SCALE
+from chalicelib.files.formats.marking import harmless, restored
+from chalicelib.records import dataclass
 from chalicelib.rules import canonical
 from chalicelib.rules.layouts import Control, Format
 from chalicelib.web.shapes import Written
@@ -31,6 +31,8 @@ _NAME: Final = Written("[a-z][a-z0-9_]{0,39}", "A name has up to 40 small letter
 _NO_CELL: Final = ""
 #: The files of layouts, beside the modules that fill them.
 FOLDER: Final = Path(__file__).resolve().parents[1] / "exports"
+#: What every file of rejects has behind its sender's columns.
+_REJECTS: Final = FOLDER.parent / "answers" / "rejects.json"
 
 
 class _Part(BaseModel):
@@ -51,11 +53,14 @@ class OutColumn(_Part):
 
 
 class _Document(_Part):
+    """``beside``: whose columns stand before these, of a file that answers another and is read as that one is."""
+
     id: Annotated[str, _NAME]
     kind: Literal["layout"]
     direction: Literal["outbound"]
     owner: str
     why: str
+    beside: str | None = None
     format: Format = Format(trim=False)
     control: Control = Control(kind="trailer", required=True)
     columns: Annotated[dict[str, OutColumn], Field(min_length=2)]
@@ -95,9 +100,10 @@ def parse(document: Mapping[str, Any]) -> OutLayout:
     summed = read.control.column
     if len(set(layout.headers)) != len(layout.headers):
         raise Broken(f"The layout {read.id} names a column twice.")
-    if read.format.trim or read.control.kind != "trailer":
+    if read.format.trim or (read.control.kind == "trailer") != (read.beside is None):
         raise Broken(
-            f"The layout {read.id} must keep blanks and have a trailer, so that what is read is what was sent."
+            f"The layout {read.id} must keep blanks, and have a trailer unless it stands beside other columns, so that"
+            " what is read is what was sent."
         )
     if summed is not None and read.columns.get(summed, OutColumn()).type not in {"decimal", "integer"}:
         raise Broken(f"The layout {read.id} sums a column that has no numbers.")
@@ -110,6 +116,12 @@ def parse(document: Mapping[str, Any]) -> OutLayout:
 def named(name: str) -> OutLayout:
     """The layout of an export, read once a process."""
     return parse(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+
+
+@lru_cache(maxsize=1)
+def of_rejects() -> OutLayout:
+    """The columns that we add to a file of rejects."""
+    return parse(json.loads(_REJECTS.read_text(encoding="utf-8")))
 
 
 def cell_writers(layout: OutLayout) -> list[Callable[[Any], str]]:

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from chalicelib.errors import NotFound
 from chalicelib.files.exporting import layouts
 from chalicelib.files.exporting.layouts import OutLayout
 from chalicelib.partners.directory import Partner
+from chalicelib.records import dataclass
 
 Mode: TypeAlias = Literal["full", "delta"]
 Row: TypeAlias = Mapping[str, Any]

@@ -19,7 +19,7 @@ from chalicelib.files.exporting import jobs, registry, writing
 from chalicelib.files.exporting.jobs import LeaseLost, Taken
 from chalicelib.files.exporting.registry import Export
 from chalicelib.files.exporting.writing import Written
-from chalicelib.files.models import export_mark
+from chalicelib.files.models.files import export_mark
 from chalicelib.settings import settings
 from chalicelib.storage import bulk, objects, queues
 from chalicelib.storage.engine import Database
@@ -108,7 +108,11 @@ def _work(database: Database, export: Export, taken: Taken, *, clock: Callable[[
         raise
     except InterlineError as error:
         # What the rows are made of is not what it has to be: trying again changes nothing.
-        log.exception("An export cannot be written.", extra={"export_id": taken.file.public_id})
+        if isinstance(error, NotFound):
+            # What was asked for names nothing: the matter of whoever asked.
+            log.info("An export names nothing.", extra={"export_id": taken.file.public_id, "code": error.code})
+        else:
+            log.exception("An export cannot be written.", extra={"export_id": taken.file.public_id})
         code, reason = error.code, error.message
         _withdraw(taken)
         database.run(lambda db: jobs.fail(db, taken, code=code, reason=reason, now=clock()))

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.files.exporting.jobs import ExportFile
 from chalicelib.files.exports import member_statement, statement
-from chalicelib.files.models import export_file
+from chalicelib.files.models.files import export_file
 from chalicelib.points.finance.months import Month
 
 WHOLE = statement.EXPORT.name

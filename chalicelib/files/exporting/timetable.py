@@ -1,4 +1,4 @@
-"""Which files are due: the store's balances each hour and each night, and what manifests say that partners are sent.
+"""Which files are due: the store's balances, NetSuite's orders, and what manifests say that partners are sent.
 
 Each file has a key of its business date or period, so asking for it again asks for nothing. What a schedule missed
 within ``LOOK_BACK`` is asked for by its next run; so is what has failed.
@@ -8,7 +8,6 @@ import calendar
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -16,14 +15,17 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from chalicelib.access.caller import Caller
+from chalicelib.access.rounds import Round
 from chalicelib.errors import InvalidInput
 from chalicelib.files.exporting import asking, running
 from chalicelib.files.exporting.jobs import ExportFile
 from chalicelib.files.exporting.registry import Mode, export_named
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.models import partner as partner_table
-from chalicelib.partners.programs import zone
-from chalicelib.partners.scheduled_exports import Every, ScheduledExport
+from chalicelib.partners.models.partners import partner as partner_table
+from chalicelib.partners.onboarding.scheduled_exports import Every, ScheduledExport
+from chalicelib.partners.programs.programs import zone
+from chalicelib.points.finance.months import SETTLING
+from chalicelib.records import dataclass
 from chalicelib.storage.engine import Database
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ LOOK_BACK: Final = timedelta(days=40)
 #: From this hour on, UTC, the store gets the day's full file.
 _FULL_FROM_HOUR: Final = 1
 _BALANCES: Final = "balances_sfcc"
+_ORDERS: Final = "netsuite_orders"
 _BY_SCHEDULE: Final = Caller("system:exports", "schedule")
 _DAY: Final = timedelta(days=1)
 _WEEKS: Final[dict[Every, timedelta]] = {"week": timedelta(days=7), "two_weeks": timedelta(days=14)}
@@ -57,12 +60,22 @@ def balances(now: datetime) -> list[Due]:
     return found
 
 
+def orders(now: datetime) -> list[Due]:
+    """The delta of this hour, in UTC."""
+    return [Due(_ORDERS, None, "delta", f"hour {now.astimezone(UTC):%Y-%m-%dT%H}")]
+
+
 def of_partners(db: Connection, now: datetime) -> Iterator[Due]:
     """What active partners are to be sent by now, by their manifests as they were applied last."""
     for partner in asking.active_partners(db):
-        text = db.execute(select(partner_table.c.manifest).where(partner_table.c.id == partner.id)).scalar_one()
-        for document in json.loads(text or "{}").get("exports", ()):
-            yield from due(ScheduledExport.model_validate(document), partner, now)
+        yield from of_partner(db, partner, now)
+
+
+def of_partner(db: Connection, partner: Partner, now: datetime) -> Iterator[Due]:
+    """What one partner is to be sent by now, by its manifest as it was applied last."""
+    text = db.execute(select(partner_table.c.manifest).where(partner_table.c.id == partner.id)).scalar_one()
+    for document in json.loads(text or "{}").get("exports", ()):
+        yield from due(ScheduledExport.model_validate(document), partner, now)
 
 
 def due(scheduled: ScheduledExport, partner: Partner, now: datetime) -> Iterator[Due]:
@@ -75,7 +88,9 @@ def due(scheduled: ScheduledExport, partner: Partner, now: datetime) -> Iterator
         if today == here.date() and today >= scheduled.since:
             yield Due(scheduled.export, partner, scheduled.mode, f"day {today}")
         return
-    for first, last in periods(scheduled.every, scheduled.since, today):
+    # What was posted within a period may be committed some minutes after its end.
+    over = (now - SETTLING).astimezone(zone(partner.time_zone)).date()
+    for first, last in periods(scheduled.every, scheduled.since, min(today, over)):
         if last >= here.date() - LOOK_BACK:
             yield Due(scheduled.export, partner, scheduled.mode, f"{first}..{last}", (first, last))
 
@@ -146,8 +161,23 @@ def send_balances(database: Database, *, now: datetime) -> int:
     return ask(database, balances(now), caller=_BY_SCHEDULE, now=now)
 
 
+def send_orders(database: Database, *, now: datetime) -> int:
+    """What the schedule of NetSuite's orders does: ask for what is due; how many files are new."""
+    return ask(database, orders(now), caller=_BY_SCHEDULE, now=now)
+
+
 def send_to_partners(database: Database, *, now: datetime) -> int:
-    """What the schedule of partners' files does: ask for what is due; how many files are new."""
+    """What the schedule of partners' files does: ask for what is due; how many files are new.
+
+    Raises SomeFailed once all other partners' were asked for.
+    """
     with database.read() as db:
-        wanted = list(of_partners(db, now))
-    return ask(database, wanted, caller=_BY_SCHEDULE, now=now)
+        partners = list(asking.active_partners(db))
+    asked = 0
+    with Round("partner_exports") as each:
+        for partner in partners:
+            with each.turn(partner.code):
+                with database.read() as db:
+                    wanted = list(of_partner(db, partner, now))
+                asked += ask(database, wanted, caller=_BY_SCHEDULE, now=now)
+    return asked

@@ -6,7 +6,6 @@ The last line is ``#TRAILER,<rows>,<control sum>,<file_seq>,<as_of>``. Both ways
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
 from hashlib import sha256
@@ -15,10 +14,11 @@ from operator import itemgetter
 from typing import IO, Any, Final
 
 from chalicelib.errors import Broken
-from chalicelib.files.controls import SUM_SCALE, amounts, shown_sum
 from chalicelib.files.exporting.layouts import OutLayout, Value, cell_readers, cell_writers, moment, moment_of
-from chalicelib.files.reading import Measured, Record, kept_encoding, records
-from chalicelib.files.refusals import FileRefused
+from chalicelib.files.formats.controls import SUM_SCALE, amounts, shown_sum
+from chalicelib.files.formats.reading import Measured, Record, kept_encoding, records
+from chalicelib.files.register.refusals import FileRefused
+from chalicelib.records import dataclass
 
 #: Rows that become one piece of text.
 _BATCH_ROWS: Final = 2_000

@@ -14,15 +14,17 @@ from sqlalchemy.engine import Connection
 from chalicelib.access.scopes import Scope
 from chalicelib.files.exporting.accounts_of import accounts_of
 from chalicelib.files.exporting.registry import Asked, Export, Row
-from chalicelib.files.models import export_mark
-from chalicelib.partners import directory, identities, members, programs
+from chalicelib.files.models.files import export_mark
+from chalicelib.partners import directory
 from chalicelib.partners.account_ids import MEMBER
-from chalicelib.partners.programs import business_date
-from chalicelib.points import balances
-from chalicelib.points.balances import Balance
+from chalicelib.partners.members import identities, members
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import business_date
 from chalicelib.points.finance import worth
 from chalicelib.points.finance.worth import NoValue, Worth
-from chalicelib.points.models import account
+from chalicelib.points.ledger import balances
+from chalicelib.points.ledger.balances import Balance
+from chalicelib.points.models.ledger import account
 from chalicelib.storage import bulk
 
 _ACCOUNTS: Final = bulk.CHUNK

@@ -13,14 +13,16 @@ from sqlalchemy.engine import Connection
 from chalicelib.access.scopes import Scope
 from chalicelib.files.exporting import asking
 from chalicelib.files.exporting.registry import Asked, Export, Row
-from chalicelib.partners import catalogs, members, programs
 from chalicelib.partners.account_ids import MEMBER, account_id
-from chalicelib.partners.catalogs import Group
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.models import enrolment
-from chalicelib.partners.programs import Program
-from chalicelib.points import balances, consumption
-from chalicelib.points.eligibility import IN_PIECES
+from chalicelib.partners.members import members
+from chalicelib.partners.models.partners import enrolment
+from chalicelib.partners.programs import catalogs, programs
+from chalicelib.partners.programs.catalogs import Group
+from chalicelib.partners.programs.programs import Program
+from chalicelib.points.carts import consumption
+from chalicelib.points.carts.eligibility import IN_PIECES
+from chalicelib.points.ledger import balances
 from chalicelib.storage import bulk
 
 _ENROLMENTS: Final = bulk.CHUNK

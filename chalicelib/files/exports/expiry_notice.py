@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Final
 
 from sqlalchemy import bindparam, func, select
@@ -11,11 +12,12 @@ from sqlalchemy.engine import Connection
 from chalicelib.access.scopes import Scope
 from chalicelib.files.exporting.accounts_of import accounts_of
 from chalicelib.files.exporting.registry import Asked, Export, Row
-from chalicelib.files.models import export_mark
-from chalicelib.partners import members, programs
+from chalicelib.files.models.files import export_mark
 from chalicelib.partners.account_ids import MEMBER
-from chalicelib.partners.members import MemberRef
-from chalicelib.points.models import account, lot
+from chalicelib.partners.members import members
+from chalicelib.partners.members.members import MemberRef
+from chalicelib.partners.programs import programs
+from chalicelib.points.models.ledger import account, lot
 from chalicelib.storage import bulk
 
 NAME: Final = "expiry_notice"
@@ -46,10 +48,10 @@ _EXPIRING: Final = (
     .group_by(account.c.id, account.c.owner_id, account.c.program_id, lot.c.expires_on)
     .order_by(account.c.id, lot.c.expires_on)
 )
-_TOLD: Final = select(export_mark.c.key, export_mark.c.version).where(
+_TOLD: Final = select(export_mark.c.key).where(
     export_mark.c.export == NAME,
     export_mark.c.receiver == bindparam("receiver"),
-    export_mark.c.key.in_(bindparam("ids", expanding=True)),
+    export_mark.c.key.in_(bindparam("keys", expanding=True)),
 )
 
 
@@ -74,19 +76,19 @@ def _expiring(db: Connection, asked: Asked, ids: Sequence[bytes]) -> Iterator[Ro
         return
     known = programs.by_ids(db, {each.program_id for each in found})
     people = members.by_ids(db, {each.owner_id for each in found})
-    told: dict[bytes, int] = {}
+    told: set[bytes] = set()
     if asked.mode == "delta":
-        told = {row.key: row.version for row in db.execute(_TOLD, {"receiver": asked.receiver, "ids": ids})}
+        for some in bulk.in_chunks([_key(each.id, each.expires_on) for each in found]):
+            told |= set(db.execute(_TOLD, {"receiver": asked.receiver, "keys": some}).scalars())
     for each in found:
         program, member = known[each.program_id], people[each.owner_id]
         days_left = (each.expires_on - programs.business_date(asked.as_of, program)).days
         if not 0 <= days_left <= DAYS_AHEAD or member.status != "active":
             continue
-        # What a member was told of is remembered as the latest of its days.
-        if each.expires_on.toordinal() <= told.get(each.id, date.min.toordinal()):
+        if _key(each.id, each.expires_on) in told:
             continue
         if asked.mode == "delta":
-            asked.marks.note(each.id, each.expires_on.toordinal())
+            asked.marks.note(_key(each.id, each.expires_on), each.expires_on.toordinal())
         yield _row(
             each.expires_on, member, program.code, Decimal(int(each.points_minor)).scaleb(-program.scale), days_left
         )
@@ -104,9 +106,14 @@ def _row(expires_on: date, member: MemberRef, program_code: str, points: Decimal
 
 
 def marks_of(db: Connection, asked: Asked, found: Sequence[Row]) -> Iterator[tuple[bytes, int]]:
-    """Of which last days a file that was written tells; of several of an account the latest comes last."""
+    """Of which last days of whom a file that was written tells."""
     for of_account, row in accounts_of(db, asked, found):
-        yield of_account, row["expires_on"].toordinal()
+        yield _key(of_account, row["expires_on"]), row["expires_on"].toordinal()
+
+
+def _key(account_id: bytes, last_day: date) -> bytes:
+    """Each last day is remembered by itself: one that comes before another may become known after it."""
+    return sha256(account_id + last_day.isoformat().encode()).digest()[:16]
 
 
 EXPORT: Final = Export(

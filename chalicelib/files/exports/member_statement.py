@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from chalicelib.errors import NOT_YOURS, NotFound
 from chalicelib.files.exporting.registry import Asked, Export, Row
 from chalicelib.files.exports.statement import SCOPES, row_of
-from chalicelib.partners import members
+from chalicelib.partners.members import members
 from chalicelib.points.finance import months, statements
 from chalicelib.storage.ids import raw_id
 

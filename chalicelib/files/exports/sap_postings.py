@@ -9,9 +9,9 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access.scopes import Scope
 from chalicelib.files.exporting.registry import Asked, Export, Row
-from chalicelib.files.models import export_mark
-from chalicelib.partners.models import partner
-from chalicelib.points.finance_models import posting, posting_line
+from chalicelib.files.models.files import export_mark
+from chalicelib.partners.models.partners import partner
+from chalicelib.points.models.books import posting, posting_line
 from chalicelib.storage.ids import public_id, raw_id
 
 NAME: Final = "sap_postings"

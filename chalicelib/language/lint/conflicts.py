@@ -5,7 +5,6 @@ mapping): it gives each a ``scope``. Whether the conditions of two can both hold
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
@@ -23,6 +22,7 @@ from chalicelib.language.lint.spans import EXAMPLE_DAY, LONG_AGO
 from chalicelib.language.lint.witness import CASES_TRIED_MAX, Example, some
 from chalicelib.language.reading import InputReader
 from chalicelib.language.tree import Fact
+from chalicelib.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

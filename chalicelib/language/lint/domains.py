@@ -1,7 +1,7 @@
 """What a place can hold, as far as a rule tells: null or not, and a set of values that is never too small."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from chalicelib.language.faults import clip
 from chalicelib.language.intervals import Anything, Cell, Interval, Members
 from chalicelib.language.kinds import Kind, Type, json_value
 from chalicelib.language.lint.spans import Spans
+from chalicelib.records import dataclass
 
 PICKS_MAX = 256
 _SHOWN_MAX = 200

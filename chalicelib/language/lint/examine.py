@@ -1,12 +1,11 @@
 """All lints over one rule."""
 
-from dataclasses import dataclass
-
 from chalicelib.language.lint.findings import Finding
 from chalicelib.language.lint.reach import Reach
 from chalicelib.language.lint.subject import Subject
 from chalicelib.language.lint.tables import examine_tables
 from chalicelib.language.lint.unused import unused
+from chalicelib.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """The faults that a rule can have although it loads: their codes, how grave they are, and what they mean."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
 from chalicelib.language.faults import RuleFault
+from chalicelib.records import dataclass
 
 Severity = Literal["error", "warning"]
 FINDINGS_MAX = 200

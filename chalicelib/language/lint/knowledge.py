@@ -1,10 +1,11 @@
 """What is known on the way to a place of a rule: what fields can hold, and how two of them compare."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chalicelib.language.lint.domains import Domain
 from chalicelib.language.tree import Apply, Const, Fact, Form, Function, Item, Node, Shared
+from chalicelib.records import dataclass
 
 # Expressions that say the same have the same number, wherever they stand: the language has no side effects.
 Key = int

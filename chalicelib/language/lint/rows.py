@@ -6,7 +6,7 @@ looked at once: most tables of hundreds of rows are done after a few thousand st
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from chalicelib.language.intervals import Cell, Interval, Members
 from chalicelib.language.lint.domains import Picks, Values, of_cell
 from chalicelib.language.lint.spans import Spans
 from chalicelib.language.tables import Table
+from chalicelib.records import dataclass
 
 STEPS_MAX = 200_000
 PARTS_MAX = 2_000

@@ -5,12 +5,12 @@ to be nothing where no value can lie there.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
 
 from chalicelib.language.intervals import Interval
+from chalicelib.records import dataclass
 
 # More intervals than this become the one that spans them all: a larger set, so every "never" stays true.
 INTERVALS_MAX = 256

@@ -5,7 +5,6 @@ made-up record or a case's record moved into the gap, really stops at the table.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import islice, product
@@ -27,6 +26,7 @@ from chalicelib.language.recording import Recording
 from chalicelib.language.tables import Table
 from chalicelib.language.tree import AS_OF, Apply, Fact, Form, Node, Shared, facts_read, walk
 from chalicelib.language.wording import value_words
+from chalicelib.records import dataclass
 
 CASES_TRIED_MAX = 20
 CANDIDATES_MAX = 6

@@ -3,14 +3,13 @@
 A look-up in a code table has a fourth way, ``quarantine``: the record is refused until the table has the code.
 """
 
-from dataclasses import dataclass
-
 from chalicelib.language.check import Checker, wrong
 from chalicelib.language.faults import at
 from chalicelib.language.kinds import Kind
 from chalicelib.language.parse import Call
 from chalicelib.language.places import Narrowed
 from chalicelib.language.tree import Node
+from chalicelib.records import dataclass
 
 CHOICES = ("error", "default", "null")
 QUARANTINE = "quarantine"

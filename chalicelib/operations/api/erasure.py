@@ -10,7 +10,7 @@ from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound
 from chalicelib.operations import erasure
 from chalicelib.operations.erasure import Erasure
-from chalicelib.partners import members
+from chalicelib.partners.members import members
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web.answers import Answer
 from chalicelib.web.call import Call

@@ -5,11 +5,10 @@ from datetime import date, datetime
 from chalice.app import Blueprint
 from pydantic import Field
 
-from chalicelib.access.heartbeats import Heartbeat
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, NotPermitted, Unavailable
 from chalicelib.operations import schedules
-from chalicelib.operations.schedules import Schedule
+from chalicelib.operations.schedules import Ended, Schedule
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.paths import ScheduleName
@@ -27,8 +26,15 @@ class ScheduleView(View):
     by_hand: bool = Field(description="Whether it can be run now.")
     by_date: bool = Field(description="Whether it can be run for a business date.")
     dry_run: bool = Field(description="Whether it can say what it would do.")
-    last_at: datetime | None = Field(description="When it last ended; null: never.")
+    last_at: datetime | None = Field(description="When it last ended, also by hand; null: never.")
     last_ok: bool | None
+    next_at: datetime | None = Field(
+        description="When it is due next; at a rate, counted from when it last ended. Null: it never did."
+    )
+    drift_s: int | None = Field(
+        description="Seconds from when it was last due to when it ended, or to now if it has not. Null: it never ran.",
+        examples=[4],
+    )
 
 
 class SchedulesView(View):
@@ -55,9 +61,10 @@ class RunView(View):
 
 @endpoint(blueprint, "GET /v1/schedules", scope=Scope.SCHEDULES_READ)
 def list_schedules(call: Call) -> SchedulesView:
-    """List what the hub does by the clock, and when it last did."""
+    """List what the hub does by the clock: when it last did, how late, and when it will again."""
     beats = schedules.latest(call.db)
-    return SchedulesView(schedules=[_view(each, beats.get(each.name)) for each in schedules.SCHEDULES.values()])
+    views = [_view(each, beats.get(each.name), call.now) for each in schedules.SCHEDULES.values()]
+    return SchedulesView(schedules=views)
 
 
 @endpoint(
@@ -80,7 +87,8 @@ def run_schedule(call: Call, schedule: ScheduleName, body: RunBody) -> RunView:
     return RunView(schedule=schedule, business_date=day, queued=True, would=None)
 
 
-def _view(of: Schedule, beat: Heartbeat | None) -> ScheduleView:
+def _view(of: Schedule, ended: Ended | None, now: datetime) -> ScheduleView:
+    timing = schedules.timing(of, ended, now=now)
     return ScheduleView(
         name=of.name,
         when=of.when,
@@ -88,6 +96,8 @@ def _view(of: Schedule, beat: Heartbeat | None) -> ScheduleView:
         by_hand=of.run is not None,
         by_date=of.run_for is not None,
         dry_run=of.would is not None,
-        last_at=None if beat is None else beat.at,
-        last_ok=None if beat is None else beat.ok,
+        last_at=None if ended is None else ended.latest.at,
+        last_ok=None if ended is None else ended.latest.ok,
+        next_at=timing.next_at,
+        drift_s=timing.drift_s,
     )

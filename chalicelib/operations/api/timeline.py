@@ -10,7 +10,7 @@ from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound
 from chalicelib.operations import timeline
 from chalicelib.operations.timeline import Kind, Moment, Place
-from chalicelib.partners import members
+from chalicelib.partners.members import members
 from chalicelib.storage.ids import raw_id
 from chalicelib.web import pages
 from chalicelib.web.call import Call

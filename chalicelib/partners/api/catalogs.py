@@ -9,9 +9,9 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import Fault, InvalidInput, NotFound
-from chalicelib.partners import catalogs, programs
-from chalicelib.partners.catalogs import Catalog, Group, Item
-from chalicelib.partners.programs import Program
+from chalicelib.partners.programs import catalogs, programs
+from chalicelib.partners.programs.catalogs import Catalog, Group, Item
+from chalicelib.partners.programs.programs import Program
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import amounts
 from chalicelib.web.amounts import AmountText, DecimalText

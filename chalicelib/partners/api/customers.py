@@ -21,8 +21,9 @@ from chalicelib.errors import (
     Unavailable,
     Unprocessable,
 )
-from chalicelib.partners import customer_linking, customers, directory, moments
-from chalicelib.partners.customers import PERSONAL, Customer, CustomerRow
+from chalicelib.partners import directory
+from chalicelib.partners.house import customer_linking, customers, moments
+from chalicelib.partners.house.customers import PERSONAL, Customer, CustomerRow
 from chalicelib.partners.provenance import BY_API
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web.answers import Answer

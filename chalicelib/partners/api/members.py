@@ -13,11 +13,13 @@ from pydantic import Field
 from chalicelib.access import audit
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import Conflict, Fault, InvalidInput, NotFound, NotPermitted, Unprocessable
-from chalicelib.partners import directory, enrolments, member_search, members, programs
+from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.enrolments import Enrolment
-from chalicelib.partners.member_search import MemberFilter
-from chalicelib.partners.members import MemberRef, RosterRow
+from chalicelib.partners.members import enrolments, members, searching
+from chalicelib.partners.members.enrolments import Enrolment
+from chalicelib.partners.members.members import MemberRef, RosterRow
+from chalicelib.partners.members.searching import MemberFilter
+from chalicelib.partners.programs import programs
 from chalicelib.partners.provenance import BY_API
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import pages
@@ -172,7 +174,7 @@ def list_members(call: Call, query: MemberQuery) -> Page[MemberView]:
         partner_id = directory.named(call.db, query.partner_id).id
         call.require_partner(partner_id)
     wanted = MemberFilter(partner_id, query.employee_id, query.last_name, query.email, query.status)
-    rows = member_search.search(call.db, wanted, after=_after(call, query), limit=query.limit + 1, now=call.now)
+    rows = searching.search(call.db, wanted, after=_after(call, query), limit=query.limit + 1, now=call.now)
     personal = members.personal(call.db, [ref.id for ref in rows])
     return pages.page(
         call,
@@ -261,7 +263,7 @@ def _standing(call: Call, member_id: bytes) -> MemberRef:
     found = members.by_ids(call.db, [member_id]).get(member_id)
     if found is None:
         raise NotFound("There is no such member.")
-    [standing] = member_search.standing_now(call.db, [found], now=call.now)
+    [standing] = searching.standing_now(call.db, [found], now=call.now)
     return standing
 
 

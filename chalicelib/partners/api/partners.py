@@ -12,8 +12,10 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries import targets
 from chalicelib.errors import InvalidInput, NotFound
-from chalicelib.partners import directory, manifests, programs
+from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner, Status
+from chalicelib.partners.onboarding import manifests
+from chalicelib.partners.programs import programs
 from chalicelib.rules import canonical
 from chalicelib.storage.ids import public_id
 from chalicelib.web import pages

@@ -13,11 +13,12 @@ from pydantic import Field
 from chalicelib.access import audit
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import Fault, InvalidInput, NotFound, NotPermitted, Unavailable, Unprocessable
-from chalicelib.partners import directory, moments, prices, products, stock
-from chalicelib.partners.prices import Price, PriceRow
-from chalicelib.partners.products import ProductRow
+from chalicelib.partners import directory
+from chalicelib.partners.house import moments, prices, products, stock
+from chalicelib.partners.house.prices import Price, PriceRow
+from chalicelib.partners.house.products import ProductRow
+from chalicelib.partners.house.stock import StockRow
 from chalicelib.partners.provenance import BY_API, Told
-from chalicelib.partners.stock import StockRow
 from chalicelib.storage.ids import public_id
 from chalicelib.web.amounts import DecimalText
 from chalicelib.web.call import Call

@@ -8,9 +8,11 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import Conflict, InvalidInput, NotFound
-from chalicelib.partners import directory, program_setup, programs
-from chalicelib.partners.manifest import ProgramDocument
-from chalicelib.partners.programs import Kind, Program, Status
+from chalicelib.partners import directory
+from chalicelib.partners.onboarding import program_setup
+from chalicelib.partners.onboarding.manifest import ProgramDocument
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Kind, Program, Status
 from chalicelib.rules import rulesets
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import pages

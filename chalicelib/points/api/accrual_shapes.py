@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field, JsonValue, ValidationError, Validato
 from pydantic_core import PydanticCustomError
 
 from chalicelib.errors import Fault
-from chalicelib.points.accruals import NewAccrual, Recorded
-from chalicelib.points.events import CATEGORY_LENGTH_MAX, EVENT_ID_LENGTH_MAX, QUANTITY_SCALE, rejected
-from chalicelib.points.history import Event
-from chalicelib.points.previewing import Preview
+from chalicelib.points.deciding.events import CATEGORY_LENGTH_MAX, EVENT_ID_LENGTH_MAX, QUANTITY_SCALE, rejected
+from chalicelib.points.deciding.previewing import Preview
+from chalicelib.points.earning.accruals import NewAccrual, Recorded
+from chalicelib.points.ledger.history import Event
 from chalicelib.rules.rulesets import LiveVersion
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts, wording

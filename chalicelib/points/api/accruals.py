@@ -1,6 +1,5 @@
 """/v1/accruals: record what members earn, look it up, and ask what an event would earn."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from chalice.app import Blueprint
@@ -9,9 +8,10 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries.wake import wake
 from chalicelib.errors import Fault, InvalidInput, NotFound, OtherContent, Unprocessable
-from chalicelib.partners import directory, members, programs
+from chalicelib.partners import directory
+from chalicelib.partners.members import members
+from chalicelib.partners.programs import programs
 from chalicelib.partners.provenance import BY_API
-from chalicelib.points import accruals, history, lineage, previewing
 from chalicelib.points.api.accrual_shapes import (
     AccrualBody,
     AccrualDetailView,
@@ -25,8 +25,12 @@ from chalicelib.points.api.accrual_shapes import (
     item,
     rule_view,
 )
-from chalicelib.points.events import Earner
-from chalicelib.points.history import EventFilter
+from chalicelib.points.deciding import previewing
+from chalicelib.points.deciding.events import Earner
+from chalicelib.points.earning import accruals, lineage
+from chalicelib.points.ledger import history
+from chalicelib.points.ledger.history import EventFilter
+from chalicelib.records import dataclass
 from chalicelib.rules import rulesets
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import clock, pages

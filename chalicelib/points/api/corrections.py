@@ -1,4 +1,4 @@
-"""Corrections: adjustments with a second person, accruals taken back, and expiry by business date."""
+"""Corrections: adjustments with a second person, and accruals taken back."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -9,28 +9,24 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries.wake import wake
 from chalicelib.errors import InvalidInput, NotFound, OtherContent, UnknownReference, Unprocessable
-from chalicelib.partners import programs
-from chalicelib.partners.programs import Program
-from chalicelib.points import adjustments, expirations, history, policy, reversals
-from chalicelib.points.adjustments import Adjustment, Decided, NewAdjustment, OwnAdjustment, State
-from chalicelib.points.api.ledger import DayToCome
-from chalicelib.points.api.whose import MemberBody, Reference, member_in_program, program_of, programs_named
-from chalicelib.points.expirations import Expiry
-from chalicelib.points.lots import InsufficientPoints
-from chalicelib.points.reversals import PointsSpent, Reversal
+from chalicelib.points.api.asked_shapes import AskedView, CommentedBody, shown
+from chalicelib.points.api.whose import MemberBody, Reference, member_in_program, narrowed, program_of
+from chalicelib.points.corrections import adjustments, reversals
+from chalicelib.points.corrections.adjustments import Adjustment, Decided, NewAdjustment, OwnAdjustment, State
+from chalicelib.points.corrections.reversals import PointsSpent, Reversal
+from chalicelib.points.ledger import history, policy
+from chalicelib.points.ledger.lots import InsufficientPoints
 from chalicelib.storage.ids import public_id, raw_id
-from chalicelib.web import amounts, clock
+from chalicelib.web import amounts, clock, pages
 from chalicelib.web.amounts import AmountText, DecimalText
 from chalicelib.web.answers import Answer
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
+from chalicelib.web.pages import Page, PageQuery
 from chalicelib.web.paths import AccrualId, AdjustmentId
-from chalicelib.web.shapes import Body, Day, PublicId, View
+from chalicelib.web.shapes import Body, PublicId, View
 
 blueprint = Blueprint(__name__)
-
-#: Accounts expired in one request; more are left to another request or to the night.
-_ACCOUNTS_MAX = 1_000
 
 
 class AdjustmentBody(MemberBody):
@@ -42,11 +38,23 @@ class AdjustmentBody(MemberBody):
     comment: str | None = Field(default=None, max_length=500)
 
 
-class DecisionBody(Body):
+class DecisionBody(CommentedBody):
     """What the second person says."""
 
     decision: Literal["approve", "reject"]
-    comment: str | None = Field(default=None, max_length=500)
+
+
+class AdjustmentQuery(PageQuery):
+    """Which adjustments; filters add up."""
+
+    partner_id: str | None = Field(default=None, description="Id or code of a partner.", examples=["aurora-air"])
+    member_id: str | None = Field(
+        default=None, description="Of this member.", examples=["mbr_01m80ezmgbefm8btvg41ypyz86"]
+    )
+    program_id: str | None = Field(
+        default=None, description="Of this program.", examples=["prg_01m80ezmgbefm8btvg41ypyz86"]
+    )
+    state: State | None = Field(default=None, description="`pending` ones wait for a second person.")
 
 
 class ReverseBody(Body):
@@ -55,54 +63,17 @@ class ReverseBody(Body):
     reason: str = Field(min_length=1, max_length=500)
 
 
-class ExpiryBody(Body):
-    """Which business date to run, and where."""
-
-    business_date: Day | None = Field(default=None, description="Null: each program's own date.")
-    partner_id: str | None = Field(default=None, description="Id or code of a partner.")
-    program_id: str | None = Field(default=None, description="Only this program.")
-    dry_run: bool = Field(default=False, description="Tell what would expire, and change nothing.")
-
-
-class AdjustmentView(View):
+class AdjustmentView(AskedView):
     """One adjustment. ``pending``: it waits for a second person."""
 
-    id: PublicId
-    partner_id: PublicId
-    program_id: PublicId
-    member_id: PublicId
-    reference: str
-    points: AmountText
     reason_code: str
     comment: str | None
     state: State
-    entry_id: PublicId | None
-    author: str
-    decided_by: str | None = Field(description="Null: nobody had to.")
-    decision_comment: str | None
-    created_at: datetime
-    decided_at: datetime | None
 
     @classmethod
     def of(cls, found: Adjustment) -> "AdjustmentView":
         """The view of one adjustment."""
-        return cls(
-            id=public_id("adj", found.id),
-            partner_id=public_id("par", found.partner_id),
-            program_id=public_id("prg", found.program_id),
-            member_id=public_id("mbr", found.member_id),
-            reference=found.reference,
-            points=amounts.text(found.amount_minor, found.scale),
-            reason_code=found.reason_code,
-            comment=found.comment,
-            state=found.state,
-            entry_id=None if found.transfer_id is None else public_id("trf", found.transfer_id),
-            author=found.author,
-            decided_by=found.decided_by,
-            decision_comment=found.decision_comment,
-            created_at=found.created_at,
-            decided_at=found.decided_at,
-        )
+        return cls(**shown("adj", found), reason_code=found.reason_code, comment=found.comment, state=found.state)
 
 
 class ReversalView(View):
@@ -140,39 +111,6 @@ class ReversalView(View):
         )
 
 
-class ProgramExpiryView(View):
-    """What expired, or would, in one program."""
-
-    program_id: PublicId
-    program: str
-    unit: str
-    business_date: date
-    accounts: int
-    points: AmountText
-    kept: AmountText = Field(description="Its last day is over too, and a hold keeps it.")
-
-    @classmethod
-    def of(cls, program: Program, day: date, found: Expiry) -> "ProgramExpiryView":
-        """The view of one program's expiry."""
-        return cls(
-            program_id=public_id("prg", program.id),
-            program=program.code,
-            unit=program.unit,
-            business_date=day,
-            accounts=found.accounts,
-            points=amounts.text(found.expired_minor, program.scale),
-            kept=amounts.text(found.kept_minor, program.scale),
-        )
-
-
-class ExpiryView(View):
-    """What a business date expired, or would. Not complete: send the same again for the rest."""
-
-    dry_run: bool
-    complete: bool
-    programs: list[ProgramExpiryView]
-
-
 @endpoint(
     blueprint,
     "POST /v1/ledger/adjustments",
@@ -197,6 +135,24 @@ def request_adjustment(call: Call, body: AdjustmentBody) -> Answer[AdjustmentVie
     found, created = adjustments.request(call.db, program, wanted, caller=call.caller, now=call.now)
     call.after_commit(lambda: wake(now=clock.now()))
     return Answer(201 if created else 200, AdjustmentView.of(found))
+
+
+@endpoint(blueprint, "GET /v1/ledger/adjustments", scope=Scope.LEDGER_READ, raises=[NotFound])
+def list_adjustments(call: Call, query: AdjustmentQuery) -> Page[AdjustmentView]:
+    """List adjustments, newest first: those that wait for a second person, also when a file asked for them."""
+    wanted = narrowed(call, query.partner_id, query.member_id, query.program_id)
+    rows = adjustments.newest_first(
+        call.db, **wanted._asdict(), state=query.state, before_seq=pages.after_seq(call, query), limit=query.limit + 1
+    )
+    return pages.page(call, query, rows, view=AdjustmentView.of, position=lambda found: (found.seq,))
+
+
+@endpoint(blueprint, "GET /v1/ledger/adjustments/{adjustment_id}", scope=Scope.LEDGER_READ, raises=[NotFound])
+def get_adjustment(call: Call, adjustment_id: AdjustmentId) -> AdjustmentView:
+    """Show one adjustment."""
+    found = adjustments.by_id(call.db, raw_id("adj", adjustment_id))
+    call.require_partner(found.partner_id)
+    return AdjustmentView.of(found)
 
 
 @endpoint(
@@ -239,34 +195,3 @@ def reverse_accrual(call: Call, accrual_id: AccrualId, body: ReverseBody) -> Ans
     made, created = reversals.reverse(call.db, program, event, reason=body.reason, caller=call.caller, now=call.now)
     call.after_commit(lambda: wake(now=clock.now()))
     return Answer(201 if created else 200, ReversalView.of(made, program.scale))
-
-
-@endpoint(
-    blueprint,
-    "POST /v1/expirations/run",
-    scope=Scope.LEDGER_ADJUST,
-    idempotent=True,
-    raises=[DayToCome, NotFound],
-)
-def run_expirations(call: Call, body: ExpiryBody) -> ExpiryView:
-    """Post what was not spent by its last day, as of a business date; running a date again changes nothing."""
-    shown: list[ProgramExpiryView] = []
-    complete = True
-    for program in programs_named(call, body.partner_id, body.program_id):
-        today = programs.business_date(call.now, program)
-        day = body.business_date or today
-        if day > today:
-            raise DayToCome(f"{day} is still to come: in {program.time_zone} it is {today}.")
-        if body.dry_run:
-            found = expirations.preview(call.db, program, day)
-        else:
-            left = _ACCOUNTS_MAX - sum(each.accounts for each in shown)
-            if left <= 0:
-                complete = False
-                break
-            found, whole = expirations.post_some(call.db, program, day, accounts_max=left, now=call.now)
-            complete = complete and whole
-        shown.append(ProgramExpiryView.of(program, day, found))
-    if not body.dry_run:
-        call.after_commit(lambda: wake(now=clock.now()))
-    return ExpiryView(dry_run=body.dry_run, complete=complete, programs=shown)

@@ -7,9 +7,9 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import Fault, InvalidInput, NotFound, UnknownReference, Unprocessable
-from chalicelib.points import eligibility
 from chalicelib.points.api.whose import PartnerCode, member_of_partner, partner_of
-from chalicelib.points.eligibility import CartLine, Verdict
+from chalicelib.points.carts import eligibility
+from chalicelib.points.carts.eligibility import CartLine, Verdict
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts
 from chalicelib.web.amounts import AmountText, DecimalText

@@ -9,15 +9,17 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries.wake import wake
 from chalicelib.errors import InvalidInput, NotFound
-from chalicelib.partners import programs
 from chalicelib.partners.account_ids import HOUSE
-from chalicelib.partners.programs import Program
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
 from chalicelib.points.api.ledger import DayToCome
 from chalicelib.points.api.whose import program_of
-from chalicelib.points.finance import closing, liability, positions
-from chalicelib.points.finance.closing import Close, NotClosed, PlanYearOpen, Totals
+from chalicelib.points.finance import liability
 from chalicelib.points.finance.liability import Liability
 from chalicelib.points.finance.worth import NoValue
+from chalicelib.points.ledger import positions
+from chalicelib.points.plan_years import closing
+from chalicelib.points.plan_years.closes import Close, LaterYearClosed, NotClosed, PlanYearOpen, Totals
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import amounts, clock
 from chalicelib.web.amounts import AmountText
@@ -181,7 +183,7 @@ def get_liability(call: Call, program_id: ProgramId, query: LiabilityQuery) -> L
     scope=Scope.PROGRAMS_ADMIN,
     status=201,
     idempotent=True,
-    raises=[NotFound, NotClosed, PlanYearOpen],
+    raises=[NotFound, NotClosed, PlanYearOpen, LaterYearClosed],
 )
 def close_plan_year(call: Call, program_id: ProgramId, body: PlanYearBody) -> Answer[PlanYearView]:
     """Close a plan year: carry over, forfeit the rest and begin the new year; once, so the same again answers 200."""

@@ -9,12 +9,12 @@ from chalicelib.access import audit
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries.wake import wake
 from chalicelib.errors import NotFound
-from chalicelib.partners import programs, terms
-from chalicelib.partners.programs import Program
-from chalicelib.points import grants
+from chalicelib.partners.programs import programs, terms
+from chalicelib.partners.programs.programs import Program
 from chalicelib.points.api.ledger import DayToCome
 from chalicelib.points.api.whose import programs_named
-from chalicelib.points.grants import Granted
+from chalicelib.points.terms import grants
+from chalicelib.points.terms.grants import Granted
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts, clock
 from chalicelib.web.amounts import AmountText

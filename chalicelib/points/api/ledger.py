@@ -2,20 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from chalice.app import Blueprint
 from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound
-from chalicelib.partners import directory, members, programs
-from chalicelib.partners.members import MemberRef
-from chalicelib.partners.programs import Program, Zoned
-from chalicelib.points import balances, history, trial_balance
-from chalicelib.points.balances import Balance
-from chalicelib.points.history import Entry
-from chalicelib.points.trial_balance import TrialBalance
+from chalicelib.partners import directory
+from chalicelib.partners.members import members
+from chalicelib.partners.members.members import Named
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program, Zoned
+from chalicelib.points.earning.causes import Origin
+from chalicelib.points.ledger import balances, history, trial_balance
+from chalicelib.points.ledger.balances import Balance
+from chalicelib.points.ledger.history import Entry
+from chalicelib.points.ledger.trial_balance import TrialBalance
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import amounts, pages
 from chalicelib.web.amounts import AmountText
@@ -114,7 +117,29 @@ _SOURCES: Final[Mapping[str, str]] = {
     "forfeiture": "clo",
     "pay_out": "clo",
     "claw_back": "clo",
+    "opening_annulled": "ann",
+    "adjustment_annulled": "ann",
 }
+
+
+EntryKind: TypeAlias = Literal[
+    "accrual",
+    "opening",
+    "redemption",
+    "refund",
+    "expiry",
+    "adjustment",
+    "reversal",
+    "year_forfeit",
+    "carry_out",
+    "carry_in",
+    "increase",
+    "forfeiture",
+    "pay_out",
+    "claw_back",
+    "opening_annulled",
+    "adjustment_annulled",
+]
 
 
 class EntryView(View):
@@ -123,22 +148,7 @@ class EntryView(View):
     id: PublicId
     program_id: PublicId
     entry_no: int = Field(description="1, 2, 3, … within the account.")
-    kind: Literal[
-        "accrual",
-        "opening",
-        "redemption",
-        "refund",
-        "expiry",
-        "adjustment",
-        "reversal",
-        "year_forfeit",
-        "carry_out",
-        "carry_in",
-        "increase",
-        "forfeiture",
-        "pay_out",
-        "claw_back",
-    ]
+    kind: EntryKind
     amount: AmountText
     accrual_id: PublicId | None = Field(description="The event that earned it.")
     source_id: PublicId = Field(description="What caused it: an accrual, redemption, refund, …; an expiry is its own.")
@@ -159,6 +169,25 @@ class EntryView(View):
                 "source_id": public_id(_SOURCES[entry.kind], entry.source_id),
                 "business_date": entry.business_date,
                 "posted_at": entry.posted_at,
+            }
+        )
+
+
+class OpenedView(View):
+    """The entry that opened a lot, whose id the lot has; its own lineage leads on."""
+
+    kind: EntryKind
+    source_id: PublicId
+    business_date: date
+
+    @classmethod
+    def of(cls, origin: Origin) -> "OpenedView":
+        """The view of what opened a lot."""
+        return cls.model_validate(
+            {
+                "kind": origin.kind,
+                "source_id": public_id(_SOURCES[origin.kind], origin.source_id),
+                "business_date": origin.business_date,
             }
         )
 
@@ -282,9 +311,8 @@ def _refuse_to_come(day: date, places: Sequence[Zoned], now: datetime) -> None:
         raise DayToCome(f"{day} is still to come: in {place} it is {today}. Ask for that day or an earlier one.")
 
 
-def _member(call: Call, member_id: str) -> MemberRef:
-    raw = raw_id("mbr", member_id)
-    member = members.by_ids(call.db, [raw]).get(raw)
+def _member(call: Call, member_id: str) -> Named:
+    member = members.named(call.db, raw_id("mbr", member_id))
     if member is None:
         raise NotFound("There is no such member.")
     call.require_partner(member.partner_id)

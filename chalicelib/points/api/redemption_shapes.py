@@ -5,9 +5,9 @@ from datetime import date, datetime
 
 from pydantic import Field
 
-from chalicelib.points.lots import Use
-from chalicelib.points.redemptions import Line, Redemption, SoldLine
-from chalicelib.points.refunds import Refund
+from chalicelib.points.ledger.lots import Use
+from chalicelib.points.spending.redemptions import Line, Redemption, SoldLine
+from chalicelib.points.spending.refunds import Refund
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts
 from chalicelib.web.amounts import AmountText, DecimalText

@@ -6,8 +6,6 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries.wake import wake
 from chalicelib.errors import InvalidInput, NotFound, OtherContent, UnknownReference, Unprocessable
-from chalicelib.partners import directory, members, programs
-from chalicelib.points import lots, redemptions, refunds
 from chalicelib.points.api.redemption_shapes import (
     LineBody,
     RedemptionDetailView,
@@ -17,10 +15,14 @@ from chalicelib.points.api.redemption_shapes import (
     lots_shown,
     sold_shown,
 )
-from chalicelib.points.api.whose import MemberBody, OrderNo, Reference, member_in_program, program_of
-from chalicelib.points.lots import InsufficientPoints
-from chalicelib.points.redemptions import Redemption, RedemptionFilter
-from chalicelib.points.refunds import LineRefunded, RefundExceedsLine, Wanted
+from chalicelib.points.api.whose import MemberBody, OrderNo, Reference, member_in_program, narrowed, program_of
+from chalicelib.points.ledger import lots
+from chalicelib.points.ledger.lots import InsufficientPoints
+from chalicelib.points.spending import redemptions, refunds
+from chalicelib.points.spending.leaving import EmploymentEnded
+from chalicelib.points.spending.redemptions import Redemption, RedemptionFilter
+from chalicelib.points.spending.refunds import LineRefunded, RefundExceedsLine, Wanted
+from chalicelib.points.spending.refusals import BelongsToTender
 from chalicelib.storage.ids import raw_id
 from chalicelib.web import amounts, clock, pages
 from chalicelib.web.amounts import DecimalText
@@ -78,7 +80,15 @@ class RedemptionQuery(PageQuery):
     scope=Scope.POINTS_SPEND,
     status=201,
     idempotent=True,
-    raises=[InsufficientPoints, OtherContent, NotFound, InvalidInput, UnknownReference, Unprocessable],
+    raises=[
+        InsufficientPoints,
+        EmploymentEnded,
+        OtherContent,
+        NotFound,
+        InvalidInput,
+        UnknownReference,
+        Unprocessable,
+    ],
 )
 def redeem_points(call: Call, body: RedemptionBody) -> Answer[RedemptionView]:
     """Spend points at once, without a hold; the same reference again answers 200 with the first redemption."""
@@ -127,7 +137,15 @@ def get_redemption(call: Call, redemption_id: RedemptionId) -> RedemptionDetailV
     scope=Scope.POINTS_SPEND,
     status=201,
     idempotent=True,
-    raises=[LineRefunded, RefundExceedsLine, OtherContent, NotFound, UnknownReference, Unprocessable],
+    raises=[
+        LineRefunded,
+        RefundExceedsLine,
+        BelongsToTender,
+        OtherContent,
+        NotFound,
+        UnknownReference,
+        Unprocessable,
+    ],
 )
 def refund_redemption(call: Call, redemption_id: RedemptionId, body: RefundBody) -> Answer[RefundView]:
     """Give lines back to the lots they were taken from; the same reference again answers 200 with the first refund."""
@@ -160,29 +178,5 @@ def _visible(call: Call, redemption_id: str) -> Redemption:
 
 def _filter(call: Call, query: RedemptionQuery) -> RedemptionFilter:
     """The filter, with nothing in it that is another partner's. Raises NotFound."""
-    partner_id = call.partner_scope
-    if query.partner_id is not None:
-        partner_id = directory.named(call.db, query.partner_id).id
-        call.require_partner(partner_id)
-    member_id = None
-    if query.member_id is not None:
-        member_id = raw_id("mbr", query.member_id)
-        member = members.by_ids(call.db, [member_id]).get(member_id)
-        if member is None:
-            raise NotFound("There is no such member.")
-        call.require_partner(member.partner_id)
-    program_id = None
-    if query.program_id is not None:
-        program = programs.by_id(call.db, raw_id("prg", query.program_id))
-        if program is None:
-            raise NotFound("There is no such program.")
-        call.require_partner(program.partner_id)
-        program_id = program.id
-    return RedemptionFilter(
-        partner_id=partner_id,
-        member_id=member_id,
-        program_id=program_id,
-        order_no=query.order_no,
-        since=query.since,
-        until=query.until,
-    )
+    of = narrowed(call, query.partner_id, query.member_id, query.program_id)
+    return RedemptionFilter(**of._asdict(), order_no=query.order_no, since=query.since, until=query.until)

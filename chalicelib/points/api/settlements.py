@@ -1,6 +1,7 @@
 """/v1/settlements: a partner's month is closed, invoiced and posted."""
 
 from datetime import date, datetime
+from typing import Literal
 
 from chalice.app import Blueprint
 from pydantic import Field
@@ -8,20 +9,24 @@ from sqlalchemy.engine import Connection
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound
-from chalicelib.partners import directory, programs
+from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
-from chalicelib.points.finance import documents, figures, settlements
-from chalicelib.points.finance.documents import Document, Side, Source
-from chalicelib.points.finance.figures import Line
+from chalicelib.partners.programs import programs
+from chalicelib.points.api.whose import narrowed
+from chalicelib.points.finance import documents, figures, months, settlements, settling
+from chalicelib.points.finance.documents import AccountMissing, Document, Side, Source
+from chalicelib.points.finance.figures import CurrencyChanged, Line
 from chalicelib.points.finance.months import PeriodOpen
-from chalicelib.points.finance.settlements import Kind, LaterPeriodSettled, NotSettled, Reversed, Settlement
+from chalicelib.points.finance.settlements import Kind, NotSettled, Reversed, Settlement, SettlementRunning
+from chalicelib.points.finance.settling import LaterPeriodSettled, Run
 from chalicelib.points.finance.worth import NoValue
 from chalicelib.storage.ids import public_id, raw_id
-from chalicelib.web import amounts
+from chalicelib.web import amounts, pages
 from chalicelib.web.amounts import AmountText
 from chalicelib.web.answers import Answer
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
+from chalicelib.web.pages import Page, PageQuery
 from chalicelib.web.paths import SettlementId
 from chalicelib.web.shapes import Body, PublicId, View
 
@@ -49,14 +54,27 @@ class SettlementLineView(View):
     points_redeemed: AmountText
     points_refunded: AmountText
     points_given: AmountText = Field(description="Earned, given and adjusted, less what was taken back.")
+    points_brought: AmountText = Field(description="Opening balances, less those that were taken back.")
     points_lapsed: AmountText = Field(description="Expired and forfeited.")
+    points_paid_out: AmountText = Field(description="Of members who left.")
     value: AmountText = Field(description="Of what was redeemed, less what was refunded.")
+    value_given: AmountText
+    value_brought: AmountText
+    value_lapsed: AmountText
+    value_paid_out: AmountText
+    revaluation: AmountText = Field(
+        description="What brings the liability to the closing value: a changed value of points, and cents of rounding."
+    )
+    points_closing: AmountText = Field(description="Points that are left, of all entries settled so far.")
+    value_closing: AmountText = Field(description="What they are worth on the last day: the liability in the books.")
     fees: AmountText
     tax: AmountText
     total: AmountText
-    ledger: AmountText = Field(description="Points redeemed less refunded, of all time, as the ledger had it.")
-    settled: AmountText = Field(description="The same of all settlements up to this one.")
-    difference: AmountText = Field(description="What no settlement has: what was settled again or committed late.")
+    ledger: AmountText = Field(description="Points redeemed less refunded, of all entries up to the period's end.")
+    settled: AmountText = Field(description="The same of all documents up to this one.")
+    difference: AmountText = Field(
+        description="Between the two: what later periods have, when one was settled again after them."
+    )
 
     @classmethod
     def of(cls, line: Line) -> "SettlementLineView":
@@ -76,8 +94,17 @@ class SettlementLineView(View):
             points_redeemed=points(line.redeemed_minor),
             points_refunded=points(line.refunded_minor),
             points_given=points(line.given_minor),
+            points_brought=points(line.brought_minor),
             points_lapsed=points(line.lapsed_minor),
+            points_paid_out=points(line.paid_out_minor),
             value=money(line.value_minor),
+            value_given=money(line.given_value_minor),
+            value_brought=money(line.brought_value_minor),
+            value_lapsed=money(line.lapsed_value_minor),
+            value_paid_out=money(line.paid_out_value_minor),
+            revaluation=money(line.revaluation_minor),
+            points_closing=points(line.closing_minor),
+            value_closing=money(line.closing_value_minor),
             fees=money(line.fees_minor),
             tax=money(line.tax_minor),
             total=money(line.total_minor),
@@ -136,7 +163,10 @@ class PostingView(View):
 class SettlementView(View):
     """A settlement, or a counter-document that takes one back: every sign is turned there."""
 
-    id: PublicId
+    id: PublicId | None = Field(description="Null while it is running.")
+    state: Literal["running", "done"] = Field(
+        description="`running`: its entries are still being named. The hub goes on by itself; ask again to see."
+    )
     partner_id: PublicId
     period: str
     part: int = Field(description="1, 2, 3, … of the period's documents.")
@@ -147,7 +177,7 @@ class SettlementView(View):
     until: datetime = Field(description="Entries posted before this moment are in it, as far as none before has them.")
     entries: int = Field(description="How many entries of the ledger it names.")
     reason: str | None
-    settled_at: datetime
+    settled_at: datetime | None
     lines: list[SettlementLineView]
     postings: list[PostingView]
 
@@ -156,6 +186,7 @@ class SettlementView(View):
         """The view of one settlement with its lines and documents."""
         return cls(
             id=found.reference,
+            state="done",
             partner_id=public_id("par", found.partner_id),
             period=found.period,
             part=found.part,
@@ -171,6 +202,64 @@ class SettlementView(View):
             postings=[PostingView.of(document) for document in documents.of_settlement(db, found.id)],
         )
 
+    @classmethod
+    def of_run(cls, run: Run, partner: Partner) -> "SettlementView":
+        """The view of a settlement whose entries are still being named."""
+        month = months.named(run.period, partner)
+        return cls(
+            id=None,
+            state="running",
+            partner_id=public_id("par", run.partner_id),
+            period=run.period,
+            part=run.part,
+            kind="settlement",
+            reverses_id=None,
+            first_day=month.first_day,
+            last_day=month.last_day,
+            until=run.until,
+            entries=run.entries,
+            reason=None,
+            settled_at=None,
+            lines=[],
+            postings=[],
+        )
+
+
+class SettlementQuery(PageQuery):
+    """Which settlements; filters add up."""
+
+    partner_id: str | None = Field(default=None, description="Id or code of a partner.", examples=["aurora-air"])
+    period: str | None = Field(default=None, max_length=7, description="A month.", examples=["2026-10"])
+
+
+class SettlementItemView(View):
+    """One settlement, or a counter-document; `GET /v1/settlements/{settlement_id}` has its totals."""
+
+    id: PublicId
+    partner_id: PublicId
+    period: str
+    part: int = Field(description="1, 2, 3, … of the period's documents.")
+    kind: Kind
+    reverses_id: PublicId | None
+    entries: int = Field(description="How many entries of the ledger it names.")
+    reason: str | None
+    settled_at: datetime
+
+    @classmethod
+    def of(cls, found: Settlement) -> "SettlementItemView":
+        """The view of one settlement without its totals."""
+        return cls(
+            id=found.reference,
+            partner_id=public_id("par", found.partner_id),
+            period=found.period,
+            part=found.part,
+            kind=found.kind,
+            reverses_id=None if found.reverses_id is None else public_id("stl", found.reverses_id),
+            entries=found.entries,
+            reason=found.reason,
+            settled_at=found.settled_at,
+        )
+
 
 @endpoint(
     blueprint,
@@ -178,21 +267,53 @@ class SettlementView(View):
     scope=Scope.LEDGER_ADJUST,
     status=201,
     idempotent=True,
-    raises=[NotFound, InvalidInput, NotSettled, PeriodOpen, LaterPeriodSettled, Reversed, NoValue],
+    raises=[
+        NotFound,
+        InvalidInput,
+        NotSettled,
+        PeriodOpen,
+        LaterPeriodSettled,
+        SettlementRunning,
+        Reversed,
+        NoValue,
+        CurrencyChanged,
+        AccountMissing,
+    ],
 )
 def close_period(call: Call, body: SettlementBody) -> Answer[SettlementView]:
     """Settle a partner's month, or take a settlement back; once, so the same again answers 200 with the first.
 
-    A month whose settlement was taken back can be settled again: the same entries, by the terms of then.
+    A partner with many members is not settled at once: the answer is 202 then, and the hub goes on by itself. A month
+    whose settlement was taken back can be settled again: the same entries, by the terms of then.
     """
     if body.settlement_id is not None:
         found, new = _take_back(call, body, body.settlement_id)
-    else:
-        if body.period is None or body.reason is not None:
-            raise InvalidInput("Name a period; a reason is for taking a settlement back.", code="settlement_unclear")
-        partner = _partner(call, body.partner_id)
-        found, new = settlements.settle(call.db, partner, body.period, caller=call.caller, now=call.now)
-    return Answer(201 if new else 200, SettlementView.of(call.db, found))
+        return Answer(201 if new else 200, SettlementView.of(call.db, found))
+    if body.period is None or body.reason is not None:
+        raise InvalidInput(
+            "To settle, give a partner_id and a period; to take a settlement back, its settlement_id and a reason.",
+            code="settlement_unclear",
+        )
+    partner = _partner(call, body.partner_id)
+    made, run, new = settling.settle(call.db, partner, body.period, caller=call.caller, now=call.now)
+    if made is None and run is not None:
+        return Answer(202, SettlementView.of_run(run, partner))
+    assert made is not None  # noqa: S101 - there is a settlement, or the way to one
+    return Answer(201 if new else 200, SettlementView.of(call.db, made))
+
+
+@endpoint(blueprint, "GET /v1/settlements", scope=Scope.LEDGER_READ, raises=[NotFound])
+def list_settlements(call: Call, query: SettlementQuery) -> Page[SettlementItemView]:
+    """Settlements and what took them back, newest first."""
+    partner_id = narrowed(call, query.partner_id, None, None).partner_id
+    found = settlements.newest_first(
+        call.db,
+        partner_id=partner_id,
+        period=query.period,
+        before_seq=pages.after_seq(call, query),
+        limit=query.limit + 1,
+    )
+    return pages.page(call, query, found, view=SettlementItemView.of, position=lambda each: (each.seq,))
 
 
 @endpoint(blueprint, "GET /v1/settlements/{settlement_id}", scope=Scope.LEDGER_READ, raises=[NotFound])

@@ -10,15 +10,18 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries.wake import wake
 from chalicelib.errors import InvalidInput, NotFound, OtherContent, UnknownReference, Unprocessable
-from chalicelib.partners.members import MemberRef
-from chalicelib.partners.programs import Program
-from chalicelib.points import tender_steps, tenders
+from chalicelib.partners.members.members import MemberRef
+from chalicelib.partners.programs.programs import Program
 from chalicelib.points.api.eligibility import QUANTITY_MAX, CartLineBody, require_names
+from chalicelib.points.api.holds import BindBody
 from chalicelib.points.api.whose import MemberBody, OrderNo, Reference, member_in_program, program_of
-from chalicelib.points.holds import TTL_MAX, HoldEnded
-from chalicelib.points.lots import InsufficientPoints
-from chalicelib.points.tender_steps import PiecesExceeded, Step
-from chalicelib.points.tenders import NewTender, NotEligible, Tender, TenderNotOffered
+from chalicelib.points.carts import tender_steps, tenders
+from chalicelib.points.carts.tender_steps import PiecesExceeded, Step
+from chalicelib.points.carts.tenders import NewTender, NotEligible, Tender, TenderNotOffered
+from chalicelib.points.ledger.lots import InsufficientPoints
+from chalicelib.points.spending.holds import TTL_MAX, HoldEnded
+from chalicelib.points.spending.leaving import EmploymentEnded
+from chalicelib.points.spending.refusals import HoldBound, HoldWithoutEnd
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import amounts, clock
 from chalicelib.web.amounts import AmountText, DecimalText
@@ -49,7 +52,7 @@ class TenderBody(QuoteBody):
         default=None,
         ge=1,
         le=_TTL_S_MAX,
-        description="Seconds for which a basket's points are held; null: bound to an order, without an end.",
+        description="Seconds for which a basket's points are held; null: bound to `order_no`, without an end.",
         examples=[1800],
     )
 
@@ -157,7 +160,7 @@ def quote_tender(call: Call, body: QuoteBody) -> QuoteView:
     scope=Scope.POINTS_SPEND,
     status=201,
     idempotent=True,
-    raises=[*_REFUSALS, OtherContent],
+    raises=[*_REFUSALS, EmploymentEnded, HoldWithoutEnd, OtherContent],
 )
 def place_tender(call: Call, body: TenderBody) -> Answer[TenderView]:
     """Hold what points pay of a cart and tell what the card pays; the same reference again answers 200."""
@@ -176,10 +179,24 @@ def get_tender(call: Call, tender_id: TenderId) -> TenderView:
 
 @endpoint(
     blueprint,
+    "POST /v1/tenders/{tender_id}/bind",
+    scope=Scope.POINTS_SPEND,
+    idempotent=True,
+    raises=[HoldBound, HoldEnded, NotFound],
+)
+def bind_tender(call: Call, tender_id: TenderId, body: BindBody) -> TenderView:
+    """Bind a cart to the order that it became: it ends no more; the same order again changes nothing."""
+    program, found = _visible(call, tender_id)
+    bound = tender_steps.bind(call.db, found.id, body.order_no, caller=call.caller, now=call.now)
+    return _view(program, bound)
+
+
+@endpoint(
+    blueprint,
     "POST /v1/tenders/{tender_id}/capture",
     scope=Scope.POINTS_SPEND,
     idempotent=True,
-    raises=[PiecesExceeded, HoldEnded, OtherContent, NotFound, UnknownReference, Unprocessable],
+    raises=[PiecesExceeded, HoldEnded, EmploymentEnded, OtherContent, NotFound, UnknownReference, Unprocessable],
 )
 def capture_tender(call: Call, tender_id: TenderId, body: TenderCaptureBody) -> StepView:
     """Spend the points part of the pieces that ship, and tell what the card pays of them."""

@@ -1,7 +1,6 @@
 """/v1/members/{member_id}/terminate and close-outs: the end of an employment, and of the points with it."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Literal
 
 from chalice.app import Blueprint
@@ -10,12 +9,16 @@ from pydantic import Field
 from chalicelib.access.scopes import Scope
 from chalicelib.deliveries.wake import wake
 from chalicelib.errors import NotFound, Unprocessable
-from chalicelib.partners import directory, members, programs, terms
-from chalicelib.partners.members import MemberRef
-from chalicelib.partners.programs import Program
-from chalicelib.points import balances, close_outs, terminations
-from chalicelib.points.close_outs import CloseOut
-from chalicelib.points.terminations import TerminatedOtherwise
+from chalicelib.partners import directory
+from chalicelib.partners.members import members
+from chalicelib.partners.members.members import MemberRef
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
+from chalicelib.points.finance import worth
+from chalicelib.points.ledger import balances
+from chalicelib.points.terms import close_outs, terminations
+from chalicelib.points.terms.close_outs import CloseOut
+from chalicelib.points.terms.terminations import TerminatedOtherwise
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web import amounts, clock
 from chalicelib.web.amounts import AmountText
@@ -51,11 +54,12 @@ class TakenView(View):
     @classmethod
     def of(cls, taken: CloseOut, program: Program) -> "TakenView":
         """The view of one taking."""
-        tender = terms.of(program.terms).tender
+        # As the books and the payroll feed have it.
+        found = worth.of(program)
         value = None
-        if tender is not None:
-            worth = Decimal(tender.point_value).scaleb(tender.decimals - program.scale) * taken.amount_minor
-            value = amounts.text(int(worth), tender.decimals)
+        if found is not None and found.said.on(taken.business_date) is not None:
+            exact = found.exact(taken.amount_minor, taken.business_date)
+            value = amounts.text(worth.rounded(exact), found.decimals)
         return cls(
             program_id=public_id("prg", program.id),
             program_code=program.code,
@@ -63,7 +67,7 @@ class TakenView(View):
             points=amounts.text(taken.amount_minor, program.scale),
             due=amounts.text(taken.due_minor, program.scale),
             value=value,
-            currency=None if tender is None else tender.currency,
+            currency=None if found is None or value is None else found.currency,
             entry_id=public_id("trf", taken.transfer_id),
             business_date=taken.business_date,
             closed_at=taken.closed_at,

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, NotPermitted
-from chalicelib.points import verifying
 from chalicelib.points.api.whose import program_of
-from chalicelib.points.proof import Break
-from chalicelib.points.sealed import KEPT
-from chalicelib.points.verifying import ChainVerified, Fault, Kind, SumsVerified
+from chalicelib.points.proof import verifying
+from chalicelib.points.proof.checks import Break
+from chalicelib.points.proof.sealed import KEPT
+from chalicelib.points.proof.verifying import ChainVerified, Fault, Kind, SumsVerified
 from chalicelib.storage.ids import public_id, raw_id
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
@@ -29,6 +29,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "refund_id": "rfd",
     "settlement_id": "stl",
     "posting_id": "pst",
+    "tender_id": "tnd",
     "account_id": "acc",
     "program_id": "prg",
 }

@@ -1,14 +1,16 @@
 """Whose points a request is about: the partner, the member and the program that a body or a path names."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from chalicelib.errors import Fault, InvalidInput, NotFound, UnknownReference
-from chalicelib.partners import directory, members, programs
+from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.members import MemberRef
-from chalicelib.partners.programs import Program
+from chalicelib.partners.members import members
+from chalicelib.partners.members.members import MemberRef
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
 from chalicelib.storage.ids import raw_id
 from chalicelib.web.call import Call
 from chalicelib.web.shapes import Body
@@ -77,6 +79,34 @@ def program_of(call: Call, program_id: bytes) -> Program:
         raise NotFound("There is no such program.")
     call.require_partner(program.partner_id)
     return program
+
+
+class Narrowed(NamedTuple):
+    """What a list is about; None: everything that the caller may see of it."""
+
+    partner_id: bytes | None
+    member_id: bytes | None
+    program_id: bytes | None
+
+
+def narrowed(call: Call, partner: str | None, member: str | None, program: str | None) -> Narrowed:
+    """The partner (id or code), member and program that a filter names, none of them another partner's.
+
+    Raises NotFound.
+    """
+    partner_id = call.partner_scope
+    if partner is not None:
+        partner_id = directory.named(call.db, partner).id
+        call.require_partner(partner_id)
+    member_id = None
+    if member is not None:
+        found = members.named(call.db, raw_id("mbr", member))
+        if found is None:
+            raise NotFound("There is no such member.")
+        call.require_partner(found.partner_id)
+        member_id = found.id
+    program_id = None if program is None else program_of(call, raw_id("prg", program)).id
+    return Narrowed(partner_id, member_id, program_id)
 
 
 def programs_named(call: Call, partner: str | None, program: str | None) -> list[Program]:

@@ -1,1 +1,1 @@
-"""The books: liability as of any moment, plan years, settlements with their postings, and statements."""
+"""The books: liability as of any moment, settlements with their postings, and statements."""

@@ -15,11 +15,11 @@ from sqlalchemy.engine import Connection
 from chalicelib.access.caller import Caller
 from chalicelib.errors import NotFound
 from chalicelib.language import parse_json
-from chalicelib.partners import moments, words
+from chalicelib.partners.house import moments, words
+from chalicelib.partners.house.words import Word
 from chalicelib.partners.provenance import RowSource, Told, refused, unusable
-from chalicelib.partners.words import Word
-from chalicelib.points.acknowledgement_models import posting_acknowledgement as table
-from chalicelib.points.finance_models import posting
+from chalicelib.points.models.acknowledgements import posting_acknowledgement as table
+from chalicelib.points.models.books import posting
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import raw_id
 
@@ -92,7 +92,8 @@ def states(db: Connection, posting_ids: Collection[bytes]) -> dict[bytes, dict[s
     found: dict[bytes, dict[str, State]] = {}
     columns = table.c
     for chunk in bulk.in_chunks(sorted(set(posting_ids))):
-        query = select(table).where(columns.posting_id.in_(chunk)).order_by(columns.version, columns.seq)
+        stands = (columns.posting_id.in_(chunk), columns.version >= 0)
+        query = select(table).where(*stands).order_by(columns.version, columns.seq)
         for row in db.execute(query):
             content = parse_json(row.content)
             found.setdefault(row.posting_id, {})[row.system] = State(
@@ -127,7 +128,7 @@ def _posted(db: Connection, posting_ids: Collection[bytes]) -> dict[tuple[str, b
     found: dict[tuple[str, bytes], str] = {}
     for chunk in bulk.in_chunks(sorted(posting_ids)):
         query = select(table.c.system, table.c.posting_id, table.c.doc_no).where(
-            table.c.posting_id.in_(chunk), table.c.status == "POSTED"
+            table.c.posting_id.in_(chunk), table.c.status == "POSTED", table.c.version >= 0
         )
         found |= {(row.system, row.posting_id): row.doc_no for row in db.execute(query)}
     return found

@@ -6,17 +6,17 @@ here: the lines of a settlement add up already.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
 
-from chalicelib.errors import Broken
-from chalicelib.partners.finance_terms import Accounts, SettlementTerms
+from chalicelib.errors import Broken, Unprocessable
+from chalicelib.partners.programs.finance_terms import Accounts, SettlementTerms
 from chalicelib.points.finance.figures import Line
-from chalicelib.points.finance_models import posting, posting_line
+from chalicelib.points.models.books import posting, posting_line
+from chalicelib.records import dataclass
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_id
 
@@ -24,6 +24,12 @@ Side: TypeAlias = Literal["D", "C"]
 Source: TypeAlias = Literal["settlement", "liability"]
 
 _OTHER: Final[dict[Side, Side]] = {"D": "C", "C": "D"}
+
+
+class AccountMissing(Unprocessable):
+    """There is an amount to be posted, and the manifest's settlement names no account for it."""
+
+    code = "settlement_account_missing"
 
 
 class Item(NamedTuple):
@@ -62,7 +68,7 @@ def of(
 ) -> list[Document]:
     """The documents of a settlement: an invoice for each currency, and, where accounts are named, its liability.
 
-    Raises Broken should one not balance.
+    Raises AccountMissing, and Broken should one not balance.
     """
     made = []
     by_currency: dict[tuple[str, int], list[Line]] = defaultdict(list)
@@ -151,11 +157,15 @@ def _invoice(lines: Sequence[Line], accounts: Accounts, reference: str) -> list[
 
 def _liability(lines: Sequence[Line], accounts: Accounts) -> list[Item]:
     items: list[Item] = []
+    revaluation = accounts.revaluation or accounts.expense
     for line in lines:
         for debit, credit, amount_minor, text in (
             (accounts.expense, accounts.liability, line.given_value_minor, "Points given"),
+            (accounts.brought_over, accounts.liability, line.brought_value_minor, "Points brought over"),
             (accounts.liability, accounts.expense, line.value_minor, "Points redeemed"),
             (accounts.liability, accounts.breakage, line.lapsed_value_minor, "Breakage"),
+            (accounts.liability, accounts.paid_out, line.paid_out_value_minor, "Points paid out"),
+            (revaluation, accounts.liability, line.revaluation_minor, "Revaluation"),
         ):
             items += _item(debit, "D", amount_minor, line.program_code, text)
             items += _item(credit, "C", amount_minor, line.program_code, text)
@@ -167,7 +177,9 @@ def _item(account: str | None, side: Side, amount_minor: int, assignment: str, t
     if not amount_minor:
         return
     if account is None:
-        raise Broken(f"There is an amount of {text} and no account for it.")
+        raise AccountMissing(
+            f"{assignment} has an amount to post as {text!r}, and the manifest names no account for it."
+        )
     yield Item(account, side if amount_minor > 0 else _OTHER[side], abs(amount_minor), assignment, text)
 
 

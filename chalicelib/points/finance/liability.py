@@ -4,7 +4,6 @@ The buckets add up to the members' balances as the trial balance had them then: 
 as breakage is a bucket of its own, and so is what members owe.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -12,11 +11,13 @@ from typing import Final, NamedTuple
 from sqlalchemy.engine import Connection
 
 from chalicelib.language.months import add_months
-from chalicelib.partners import programs
-from chalicelib.partners.programs import NEVER, Program
-from chalicelib.points.finance import positions, worth
-from chalicelib.points.finance.positions import Whose
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import NEVER, Program
+from chalicelib.points.finance import worth
 from chalicelib.points.finance.worth import Worth
+from chalicelib.points.ledger import positions
+from chalicelib.points.ledger.positions import Whose
+from chalicelib.records import dataclass
 
 _DAY: Final = timedelta(days=1)
 #: Where buckets end: so many months after the day asked about, that day included.

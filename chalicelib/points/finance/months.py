@@ -2,21 +2,22 @@
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from chalicelib.errors import Conflict, InvalidInput
-from chalicelib.partners.programs import Zoned, business_date
-from chalicelib.points.finance import positions
+from chalicelib.partners.programs.programs import Zoned, business_date
+from chalicelib.points.ledger import positions
+from chalicelib.records import dataclass
 
 _MONTH: Final = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])", re.ASCII)
-#: How long after its end a period is open still: longer than any transaction that posted within it takes to commit.
-SETTLING: Final = timedelta(minutes=10)
+#: How long after its end a period is open still: longer than a Lambda lives, and with it any transaction that posted
+#: within the period.
+SETTLING: Final = timedelta(minutes=20)
 
 
 class PeriodOpen(Conflict):
-    """The period is not over yet, or only since a few minutes."""
+    """The period is not over yet, or only for some minutes."""
 
     code = "period_open"
 

@@ -1,14 +1,13 @@
-"""Settlements: a partner's month is frozen, invoiced and posted, once; corrections are documents of their own.
+"""Settlements: a partner's month as it was invoiced and posted, once; corrections are documents of their own.
 
-A settlement names the entries that it is about. To correct one, it is taken back by a counter-document, and the period
-is settled again: the same entries, by the terms of then.
+A settlement names the entries that it is about (``points.finance.settling``). To correct one, it is taken back by a
+counter-document, and the period is settled again: the same entries, by the terms of then.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import RowMapping, bindparam, func, select
 from sqlalchemy.engine import Connection
@@ -16,13 +15,13 @@ from sqlalchemy.engine import Connection
 from chalicelib.access import audit
 from chalicelib.access.caller import Caller
 from chalicelib.errors import Conflict, NotFound, Unprocessable
-from chalicelib.partners import programs
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.finance_terms import SettlementTerms
-from chalicelib.partners.models import partner as partner_table
-from chalicelib.points.finance import documents, figures, months, ranges
-from chalicelib.points.finance.figures import Line
-from chalicelib.points.finance_models import settlement, settlement_line
+from chalicelib.partners.models.partners import partner as partner_table
+from chalicelib.partners.programs.finance_terms import SettlementTerms
+from chalicelib.points.finance import documents, figures, ranges
+from chalicelib.points.finance.figures import Before, Line
+from chalicelib.points.models.books import settlement, settlement_line, settlement_run
+from chalicelib.records import dataclass
 from chalicelib.storage import bulk
 from chalicelib.storage.ids import new_id, public_id
 
@@ -35,10 +34,10 @@ class NotSettled(Unprocessable):
     code = "settlement_terms_missing"
 
 
-class LaterPeriodSettled(Conflict):
-    """A later period was settled already, so what this one would have had is in it."""
+class SettlementRunning(Conflict):
+    """Entries of the partner are being named for a settlement just now."""
 
-    code = "later_period_settled"
+    code = "settlement_running"
 
 
 class Reversed(Conflict):
@@ -49,7 +48,10 @@ class Reversed(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """One document of a partner's period: ``part`` 1, 2, 3, …; a reversal takes back ``reverses_id``."""
+    """One document of a partner's period: ``part`` 1, 2, 3, …; a reversal takes back ``reverses_id``.
+
+    ``run_id`` is the run that named its entries; a reversal has none.
+    """
 
     seq: int
     id: bytes
@@ -57,6 +59,7 @@ class Settlement:
     period: str
     part: int
     kind: Kind
+    run_id: bytes | None
     reverses_id: bytes | None
     terms: SettlementTerms
     first_day: date
@@ -72,48 +75,9 @@ class Settlement:
         return public_id("stl", self.id)
 
 
-def settle(db: Connection, partner: Partner, period: str, *, caller: Caller, now: datetime) -> tuple[Settlement, bool]:
-    """Settle a partner's month; it, and whether it is new. The month of a settlement that stands is settled already.
-
-    Everything posted before the month's end that no settlement named yet is in it. Raises NotSettled, PeriodOpen,
-    LaterPeriodSettled, NoValue, InvalidInput.
-    """
-    month = months.named(period, partner)
-    # One settlement of a partner at a time: two would name the same entries.
-    db.execute(_LOCK, {"id": partner.id})
-    earlier = of_period(db, partner.id, period)
-    last = earlier[-1] if earlier else None
-    if last is not None and last.kind == "settlement":
-        return last, False
-    months.require_over(month, now)
-    if last is None and db.execute(_LATER, {"partner_id": partner.id, "period": period}).scalar_one():
-        raise LaterPeriodSettled(f"A period after {period} was settled already.")
-    settlement_id = new_id()
-    terms = terms_of(db, partner)
-    if last is None or last.reverses_id is None:
-        entries = ranges.freeze(db, settlement_id, partner.id, until=month.until)
-    else:
-        entries = ranges.take_over(db, settlement_id, last.reverses_id)
-    row = {
-        "id": settlement_id,
-        "partner_id": partner.id,
-        "period": month.name,
-        "part": 1 if last is None else last.part + 1,
-        "kind": "settlement",
-        "terms": terms.model_dump_json(),
-        "first_day": month.first_day,
-        "last_day": month.last_day,
-        "until": month.until,
-        "entries": entries,
-        "actor": caller.actor,
-        "correlation_id": caller.correlation_id,
-        "settled_at": now,
-    }
-    bulk.insert(db, settlement, [row])
-    made = by_id(db, settlement_id)
-    lines = recomputed(db, made)
-    _keep(db, made, lines, month.last_day, caller, now)
-    return made, True
+def lock(db: Connection, partner_id: bytes) -> None:
+    """Have nobody else begin or take back a settlement of a partner in this transaction."""
+    db.execute(_LOCK, {"id": partner_id})
 
 
 def take_back(
@@ -121,56 +85,34 @@ def take_back(
 ) -> tuple[Settlement, bool]:
     """Take a settlement back by a counter-document with every sign turned; it, and whether it is new.
 
-    Raises Reversed for a counter-document, NotFound.
+    Raises Reversed for a counter-document, SettlementRunning, NotFound.
     """
     wrong = by_id(db, settlement_id)
-    db.execute(_LOCK, {"id": wrong.partner_id})
+    lock(db, wrong.partner_id)
     known = db.execute(_REVERSAL_OF, {"id": settlement_id}).mappings().one_or_none()
     if known is not None:
         return _settlement(known), False
     if wrong.kind == "reversal":
         raise Reversed("A counter-document is not taken back: settle the period again.")
-    part = of_period(db, wrong.partner_id, wrong.period)[-1].part + 1
+    if db.execute(_RUNNING, {"partner_id": wrong.partner_id}).scalar_one():
+        raise SettlementRunning("The partner is being settled: take the settlement back once that is done.")
     row = {
         **{name: getattr(wrong, name) for name in ("partner_id", "period", "first_day", "last_day", "until")},
-        "id": new_id(),
-        "part": part,
+        "part": of_period(db, wrong.partner_id, wrong.period)[-1].part + 1,
         "kind": "reversal",
         "reverses_id": wrong.id,
         "terms": wrong.terms.model_dump_json(),
         "entries": 0,
         "reason": reason,
-        "actor": caller.actor,
-        "correlation_id": caller.correlation_id,
-        "settled_at": now,
     }
-    bulk.insert(db, settlement, [row])
-    made = by_id(db, row["id"])
-    settled = settled_points(db, wrong.partner_id)
-    lines = []
-    for line in figures.stored(db, wrong.id):
-        rest = settled.get(line.program_id, 0) - line.redeemed_minor + line.refunded_minor
-        lines.append(line.reversed(ledger_minor=line.ledger_minor, settled_minor=rest))
-    _keep(db, made, lines, posting_date, caller, now)
-    return made, True
-
-
-def recomputed(db: Connection, of: Settlement) -> list[Line]:
-    """What a settlement's entries amount to, by its terms and what programs say their points are worth today."""
-    own = {each.id: each for each in programs.of_partner(db, of.partner_id).values()}
-    return figures.of(
-        ranges.moved(db, of.id),
-        own,
-        of.terms,
-        ledger=ranges.redeemed_before(db, of.partner_id, until=of.until),
-        settled=settled_points(db, of.partner_id, before_seq=of.seq),
+    before = Before(
+        left=ranges.left(ranges.standing(db, wrong.partner_id, through=wrong.period)),
+        liability=figures.liability(db, wrong.partner_id, through=wrong.period),
+        settled=figures.settled_points(db, wrong.partner_id),
+        ledger={},
     )
-
-
-def settled_points(db: Connection, partner_id: bytes, *, before_seq: int | None = None) -> dict[bytes, int]:
-    """Points redeemed less refunded by program, of all documents of a partner, or of those before one."""
-    query = _SETTLED if before_seq is None else _SETTLED.where(settlement.c.seq < before_seq)
-    return {row[0]: int(row[1]) for row in db.execute(query, {"partner_id": partner_id})}
+    lines = [line.reversed(before) for line in figures.stored(db, wrong.id)]
+    return keep(db, row, lines, posting_date=posting_date, caller=caller, now=now), True
 
 
 def terms_of(db: Connection, partner: Partner) -> SettlementTerms:
@@ -178,7 +120,9 @@ def terms_of(db: Connection, partner: Partner) -> SettlementTerms:
     text = db.execute(_MANIFEST, {"id": partner.id}).scalar_one()
     said = json.loads(text).get("settlement") if text else None
     if said is None:
-        raise NotSettled(f"The manifest of {partner.code} does not say how it is settled.")
+        raise NotSettled(
+            f"The manifest of {partner.code} does not say how it is settled: it needs `settlement`, with the accounts."
+        )
     return SettlementTerms.model_validate_json(json.dumps(said))
 
 
@@ -196,9 +140,26 @@ def of_period(db: Connection, partner_id: bytes, period: str) -> list[Settlement
     return [_settlement(row) for row in rows]
 
 
-def _keep(
-    db: Connection, made: Settlement, lines: Sequence[Line], posting_date: date, caller: Caller, now: datetime
-) -> None:
+def newest_first(
+    db: Connection, *, partner_id: bytes | None, period: str | None, before_seq: int | None, limit: int
+) -> list[Settlement]:
+    """Up to ``limit`` documents, counter-documents too, newest first, older than ``before_seq``; None: of all."""
+    given = ((settlement.c.partner_id, partner_id), (settlement.c.period, period))
+    conditions = [column == value for column, value in given if value is not None]
+    if before_seq is not None:
+        conditions.append(settlement.c.seq < before_seq)
+    query = select(settlement).where(*conditions).order_by(settlement.c.seq.desc()).limit(limit)
+    return [_settlement(row) for row in db.execute(query).mappings()]
+
+
+def keep(
+    db: Connection, row: Mapping[str, Any], lines: Sequence[Line], *, posting_date: date, caller: Caller, now: datetime
+) -> Settlement:
+    """Write a settlement with its lines and documents. Raises AccountMissing."""
+    settlement_id = new_id()
+    said = {"actor": caller.actor, "correlation_id": caller.correlation_id, "settled_at": now}
+    bulk.insert(db, settlement, [{**row, **said, "id": settlement_id}])
+    made = by_id(db, settlement_id)
     rows = [
         {
             "settlement_id": made.id,
@@ -231,6 +192,7 @@ def _keep(
         reason=made.reason,
         now=now,
     )
+    return made
 
 
 def _settlement(row: RowMapping) -> Settlement:
@@ -247,15 +209,6 @@ _OF_PERIOD: Final = (
     .where(settlement.c.partner_id == bindparam("partner_id"), settlement.c.period == bindparam("period"))
     .order_by(settlement.c.part)
 )
-_LATER: Final = select(func.count()).where(
-    settlement.c.partner_id == bindparam("partner_id"), settlement.c.period > bindparam("period")
-)
-_SETTLED: Final = (
-    select(
-        settlement_line.c.program_id,
-        func.sum(settlement_line.c.redeemed_minor - settlement_line.c.refunded_minor),
-    )
-    .join(settlement, settlement.c.id == settlement_line.c.settlement_id)
-    .where(settlement.c.partner_id == bindparam("partner_id"))
-    .group_by(settlement_line.c.program_id)
+_RUNNING: Final = select(func.count()).where(
+    settlement_run.c.partner_id == bindparam("partner_id"), settlement_run.c.state == "running"
 )

@@ -6,20 +6,21 @@ and a statement that is made again says the same.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from sqlalchemy import Integer, bindparam, case, func, select
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners import members, programs
 from chalicelib.partners.account_ids import MEMBER
-from chalicelib.partners.programs import Program
-from chalicelib.points import ledger
+from chalicelib.partners.members import members
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import Program
 from chalicelib.points.finance import worth
 from chalicelib.points.finance.months import Month
-from chalicelib.points.models import account, transfer
+from chalicelib.points.ledger import transfers
+from chalicelib.points.models.ledger import account, transfer
+from chalicelib.records import dataclass
 
 #: Accounts whose entries are summed together.
 _ACCOUNTS_READ: Final = 500
@@ -54,7 +55,7 @@ def column_of(kind: str, *, gained: bool) -> Column:
     Accrued is what members were given as such; what was taken back of it, brought over from another system, carried
     from year to year or paid out is adjusted.
     """
-    house = ledger.HOUSE_OF[kind]  # type: ignore[index]
+    house = transfers.HOUSE_OF[kind]  # type: ignore[index]
     if house == "redemption":
         return "refunded" if gained else "redeemed"
     if house == "expiry":

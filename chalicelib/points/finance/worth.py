@@ -1,7 +1,6 @@
 """What points are worth in money: the program's dated value, and amounts rounded to the currency once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
@@ -9,9 +8,10 @@ from math import floor
 from typing import Final, Literal, TypeAlias
 
 from chalicelib.errors import Unprocessable
-from chalicelib.partners import terms
-from chalicelib.partners.finance_terms import PointValue, ValueSince
-from chalicelib.partners.programs import Program
+from chalicelib.partners.programs import terms
+from chalicelib.partners.programs.finance_terms import PointValue, ValueSince
+from chalicelib.partners.programs.programs import Program
+from chalicelib.records import dataclass
 
 Rounding: TypeAlias = Literal["half_up", "half_even"]
 
@@ -74,14 +74,6 @@ def required(program: Program) -> Worth:
 def rounded(exact: Decimal, rounding: Rounding = "half_up") -> int:
     """Whole minor units."""
     return int(exact.to_integral_value(_MODES[rounding], _EXACT))
-
-
-def allotted(total_minor: int, weights: Sequence[int]) -> list[int]:
-    """A total shared out by weights so that the shares add up to it. Without any weight the first has everything."""
-    whole = sum(weights)
-    if not whole:
-        return [total_minor if at == 0 else 0 for at in range(len(weights))]
-    return adding_up([Fraction(total_minor * weight, whole) for weight in weights], total_minor)
 
 
 def adding_up(exact: Sequence[Fraction | Decimal], total_minor: int) -> list[int]:

@@ -1,8 +1,9 @@
 """One difference between two versions of a rule, and the documents that it is between."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from chalicelib.records import dataclass
 
 Kind = Literal[
     "about", "period", "input", "sum", "definition", "condition", "table", "row", "output", "case", "name", "file",

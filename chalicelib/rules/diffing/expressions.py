@@ -1,9 +1,9 @@
 """What differs between two expressions, told by the smallest parts that say something by themselves."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from chalicelib.language.parse import Call, Items, Literal, Tree
+from chalicelib.records import dataclass
 from chalicelib.rules.diffing.change import Change, Kind, Pair
 from chalicelib.rules.diffing.forms import Forms
 from chalicelib.rules.rendering.words import Words

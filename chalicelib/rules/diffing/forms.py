@@ -6,7 +6,7 @@ parts can refuse a record: where one can, the parts before it decide whether it 
 
 import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,6 +15,7 @@ from chalicelib.language.faults import Report, at
 from chalicelib.language.operators import GRAMMAR
 from chalicelib.language.parse import Call, Fields, Items, Literal, Tree, expression
 from chalicelib.language.rounding import plain
+from chalicelib.records import dataclass
 
 _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\[\]()\s]*)\s*,\s*([^,\[\]()\s]*)\s*([\])])\s*")
 _REVERSED: Final[Mapping[str, str]] = MappingProxyType({">": "<", ">=": "<="})

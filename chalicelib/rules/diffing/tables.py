@@ -1,12 +1,12 @@
 """What differs between two decision tables: rows are the same row where their conditions are, wherever they stand."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.language.faults import at
 from chalicelib.language.intervals import Anything, Cell, meet
 from chalicelib.language.tables import Table
+from chalicelib.records import dataclass
 from chalicelib.rules.diffing.change import Change, Kind, Pair
 from chalicelib.rules.diffing.forms import Forms, constant
 from chalicelib.rules.rendering.columns import texts

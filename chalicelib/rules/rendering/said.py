@@ -1,11 +1,11 @@
 """Some words, how tightly they hold together, and how names and constants are written among them."""
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
+from chalicelib.records import dataclass
 from chalicelib.rules.rendering.phrases import number
 
 #: How tightly words hold their parts together. What is said in several words stands in brackets inside a formula, since

@@ -6,13 +6,14 @@ different words: whatever could be read in two ways stands in brackets.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
 
 from chalicelib.language.faults import Report
 from chalicelib.language.operators import GRAMMAR
 from chalicelib.language.parse import Call, Fields, Items, Literal, Tree, expression
+from chalicelib.records import dataclass
 from chalicelib.rules.rendering.phrases import interval, listed, rounded
 from chalicelib.rules.rendering.said import BOTH, EITHER, LOOSE, ONE, PHRASE, PRODUCT, SUM, TEST, Said, constant, spaced
 from chalicelib.rules.rendering.texts import NOTHING, SAID_OF_TEXTS, miss, phrase, written

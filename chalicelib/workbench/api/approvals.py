@@ -11,7 +11,7 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import Conflict, Fault, InvalidInput, NotFound, NotPermitted
-from chalicelib.points.history import Event
+from chalicelib.points.ledger.history import Event
 from chalicelib.rules import activation, approvals, catalogue, gates, rivals
 from chalicelib.rules.gates import GatesClosed
 from chalicelib.rules.showing import ApprovalView, FaultView, require_own, version_for, version_to_change

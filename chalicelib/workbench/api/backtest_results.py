@@ -11,7 +11,7 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, NotPermitted, Unprocessable
-from chalicelib.files.marking import harmless
+from chalicelib.files.formats.marking import harmless
 from chalicelib.storage.ids import public_id
 from chalicelib.web import amounts, pages
 from chalicelib.web.amounts import AmountText

@@ -14,9 +14,10 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound, NotPermitted
-from chalicelib.partners import configuring, directory, onboarding
-from chalicelib.partners.configuring import Configured, PlanOutdated
-from chalicelib.partners.plans import ACTIONS
+from chalicelib.partners import directory
+from chalicelib.partners.onboarding import configuring, onboarding
+from chalicelib.partners.onboarding.configuring import Configured, PlanOutdated
+from chalicelib.partners.onboarding.plans import ACTIONS
 from chalicelib.rules import plan_approvals
 from chalicelib.rules.plan_approvals import KeptPlan
 from chalicelib.web.call import Call

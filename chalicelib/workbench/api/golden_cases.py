@@ -7,10 +7,10 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, NotPermitted, Unprocessable
-from chalicelib.files import register
-from chalicelib.files.register import InboundFile
-from chalicelib.points import history
-from chalicelib.points.history import Event
+from chalicelib.files.register import register
+from chalicelib.files.register.register import InboundFile
+from chalicelib.points.ledger import history
+from chalicelib.points.ledger.history import Event
 from chalicelib.rules import catalogue, golden
 from chalicelib.rules.showing import GoldenCaseView, require_own
 from chalicelib.storage.ids import raw_id

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import NotFound, NotPermitted
-from chalicelib.partners import directory, onboarding
-from chalicelib.partners.plans import Action
+from chalicelib.partners import directory
+from chalicelib.partners.onboarding import onboarding
+from chalicelib.partners.onboarding.plans import Action
 from chalicelib.web.call import Call
 from chalicelib.web.endpoint import endpoint
 from chalicelib.web.paths import PartnerCode

@@ -11,11 +11,11 @@ from pydantic import Field
 
 from chalicelib.access.scopes import Scope
 from chalicelib.errors import InvalidInput, NotFound, NotPermitted, Unprocessable
-from chalicelib.files import register
-from chalicelib.files.register import InboundFile
+from chalicelib.files.register import register
+from chalicelib.files.register.register import InboundFile
 from chalicelib.language import json_value
-from chalicelib.points import history
-from chalicelib.points.history import Event
+from chalicelib.points.ledger import history
+from chalicelib.points.ledger.history import Event
 from chalicelib.rules import simulation
 from chalicelib.rules.showing import SHA256, FaultView, version_for
 from chalicelib.rules.simulation import Simulated

@@ -21,7 +21,7 @@ class Answers(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = do_PUT = answer  # noqa: N815 - the base class's names
+    do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815 - the base class's names
 
     def log_message(self, *_: object) -> None:
         pass

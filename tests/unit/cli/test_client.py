@@ -5,6 +5,7 @@ import json
 import pytest
 
 from chalicelib import errors
+from chalicelib.errors import NotFound
 from cli.client import HubClient, segment
 from tests.unit.cli.answers import Answers
 
@@ -54,6 +55,14 @@ class TestHubClient:
         assert type(raised.value) is kind
         assert (raised.value.code, raised.value.message) == ("some_code", "It is so.")
         assert raised.value.faults == (errors.Fault("/manifest/code", "missing", "Name it."),)
+
+    def test_says_that_a_server_without_the_hubs_paths_is_none(self, client: HubClient):
+        Answers.prepared.append((404, b"Not Found"))
+
+        with pytest.raises(NotFound, match="is no hub: is HUB_URL the address of one") as raised:
+            client.get("/v1/members")
+
+        assert raised.value.code == "no_hub"
 
     def test_survives_an_answer_that_is_not_a_problem_document(self, client: HubClient):
         Answers.prepared.append((502, b"<html>bad gateway</html>"))

@@ -8,7 +8,7 @@ from chalicelib.errors import InvalidInput, Unavailable
 from chalicelib.storage import aws as aws_clients
 from cli import files
 from cli.client import HubClient
-from cli.files import Drop, Finished, Inbox, _renamed, _sidecars, receipt_list, receipts_table, rejects_table
+from cli.files import Drop, Finished, Inbox, _renamed, receipt_list, receipts_table, rejects_table, sidecars
 from cli.target import s3_options
 from tests.unit.cli.answers import Answers
 from tests.unit.cli.shown import shown
@@ -46,7 +46,7 @@ class TestSidecar:
         (tmp_path / "other.ctl").touch()
         new = "acme/pay/new" + "".join(Path(data).suffixes)
 
-        [found] = _sidecars(tmp_path / data)
+        [found] = sidecars(tmp_path / data)
 
         assert found.name == sidecar
         assert _renamed(new, tmp_path / data, found) == key
@@ -54,7 +54,7 @@ class TestSidecar:
     def test_is_not_needed(self, tmp_path: Path):
         (tmp_path / "pay.csv").touch()
 
-        assert _sidecars(tmp_path / "pay.csv") == []
+        assert sidecars(tmp_path / "pay.csv") == []
 
 
 class TestFinished:

@@ -53,6 +53,20 @@ class TestVerify:
             {"part": "sums", "after_account": "acc_9"},
         ]
 
+    def test_does_not_claim_a_chain_that_has_no_block_yet(self):
+        Answers.prepared += [part(), part(accounts=4)]
+
+        status, told = run()
+
+        assert status == 0
+        assert "The sums are right (4 accounts); no block of the hash chain was compared." in told
+
+    def test_refuses_blocks_in_the_wrong_order_before_it_asks(self):
+        status, told = run("--from-block", "3", "--to-block", "2")
+
+        assert status == 2
+        assert "--to-block 2 is before --from-block 3." in told
+
     def test_names_what_is_wrong_and_ends_with_one(self):
         Answers.prepared += [part(verified=False, faults=[FAULT]), part(verified=False, breaks=[BREAK])]
 

@@ -1,13 +1,15 @@
 """How commands answer people and programs."""
 
+import errno
 import json
 
 import pytest
+import typer
 from rich.table import Table
 
 from chalicelib.errors import Fault, InvalidInput
 from cli.commands import app
-from cli.reporting import Report, run, show_error
+from cli.reporting import Report, reporting, run, show_error
 
 
 class TestReport:
@@ -51,6 +53,27 @@ class TestRun:
 
         assert ended.value.code == 2
         assert capsys.readouterr().out == ""
+
+
+class TestWhatThisMachineRefuses:
+    def refused(self, error: OSError, capsys: pytest.CaptureFixture[str]) -> str:
+        with pytest.raises(typer.Exit) as ended, reporting(as_json=True):
+            raise error
+        assert ended.value.exit_code == 1
+        found = json.loads(capsys.readouterr().out)["error"]
+        assert found["code"] == "machine_refuses"
+        return str(found["message"])
+
+    def test_is_said_with_its_place_and_what_helps(self, capsys: pytest.CaptureFixture[str]):
+        read_only = OSError(errno.EROFS, "Read-only file system", "/home/x")
+        full = OSError(errno.ENOSPC, "No space left on device")
+
+        assert self.refused(read_only, capsys) == (
+            "/home/x: Read-only file system. Make it writable, or name another folder (a hub's own is INTERLINE_HOME)."
+        )
+        assert self.refused(full, capsys) == (
+            "No space left on device. Make room on this disk, then run the command again."
+        )
 
 
 class TestShowError:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.language import parse_json
-from chalicelib.partners.plans import ACTIONS
+from chalicelib.partners.onboarding.plans import ACTIONS
 from chalicelib.rules import canonical
 from cli.client import HubClient
 from tests.unit.cli.answers import Answers

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from chalicelib.partners.plans import ACTIONS
+from chalicelib.partners.onboarding.plans import ACTIONS
 from cli.rules import plan_view
 from tests.unit.cli.shown import shown
 

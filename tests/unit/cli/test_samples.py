@@ -40,3 +40,20 @@ class TestTheStoresCustomers:
     def test_need_a_store(self):
         with pytest.raises(Unavailable):
             samples.open_store("http://127.0.0.1:9", SAMPLES)
+
+
+class TestTheOrderOfTheFiles:
+    def test_no_file_comes_before_one_of_smaller_rank_and_none_beside_one_of_its_partner(self):
+        ranks = {"hr_roster": 10, "roster": 10, "accruals": 20, "customers": 12}
+        names = "a/accruals/2.csv a/accruals/1.csv a/hr_roster/x.csv a/roster/y.csv b/accruals/1.csv b/hr_roster/z.csv"
+        paths = [Path(name) for name in [*names.split(), "house/customers/c.csv"]]
+
+        turns = samples.in_turns(paths, lambda path: ranks[path.parent.name])
+
+        assert [[str(path) for path in turn] for turn in turns] == [
+            ["a/hr_roster/x.csv", "b/hr_roster/z.csv"],
+            ["a/roster/y.csv"],
+            ["house/customers/c.csv"],
+            ["a/accruals/1.csv", "b/accruals/1.csv"],
+            ["a/accruals/2.csv"],
+        ]

@@ -22,12 +22,19 @@ DECIDED: dict[str, Any] = {
     "recomputed": None,
     "agrees": None,
 }  # fmt: skip
+CAUSE: dict[str, Any] = {
+    "at": "2026-11-02T00:00:00Z", "actor": "usr_1", "correlation_id": "c8", "decided_by": "usr_2", "reference": "a-1",
+    "order_no": None, "reason": "goodwill", "hold_id": None, "tender_id": None, "redemption_id": None,
+    "accrual_id": None, "source": DECIDED["source"],
+}  # fmt: skip
+LOT = {"lot_id": "trf_9", "opened_by": {"kind": "accrual", "business_date": "2026-11-01"}}
 ENTRY = {"kind": "accrual", "amount": "12.00", "business_date": "2026-11-02", "entry_no": 6}
 CARRIED = {"target": "store", "delivery_id": "dlv_1", "attempt": 1, "confirmed_at": "2026-11-02T01:00:00Z"}
 
 
 def lines(decided: dict[str, Any] | None = DECIDED, **changes: Any) -> list[str]:
-    found = {"entry": ENTRY, "member_id": "mbr_1", "decided": decided, "taken": [], "carried": CARRIED} | changes
+    found = {"entry": ENTRY, "member_id": "mbr_1", "decided": decided, "cause": None, "taken": [], "carried": CARRIED}
+    found |= changes
     return [line.strip() for part in story.told(found) for line in shown(part).splitlines()]
 
 
@@ -76,7 +83,26 @@ class TestTold:
         assert told[place(told, "row ") + 1].startswith("hidden")
 
     def test_of_a_spend_names_the_lots_it_took(self):
-        told = lines(None, taken=[{"lot_id": "trf_9", "points": "3.00"}], carried=None)
+        told = lines(None, taken=[LOT | {"points": "3.00"}], carried=None)
 
-        assert "3.00 of the points that trf_9 earned" in told[place(told, "took")]
+        assert "3.00 of the accrual of 2026-11-01 (trf_9)" in told[place(told, "took")]
         assert "nobody yet" in told[place(told, "told to")]
+
+    def test_of_a_refund_names_the_lots_that_it_gave_back_to(self):
+        told = lines(None, taken=[LOT | {"points": "-3.00"}])
+
+        assert "3.00 to the accrual of 2026-11-01 (trf_9)" in told[place(told, "gave back")]
+
+    def test_of_what_a_person_asked_for_says_who_and_why(self):
+        told = lines(None, cause=CAUSE)
+
+        assert "usr_1, 2026-11-02T00:00:00Z, trace id c8" in told[place(told, "asked by")]
+        assert "usr_2" in told[place(told, "agreed by")]
+        assert "goodwill" in told[place(told, "because")]
+        assert told[place(told, "row ") + 1] == "7,8.00,Regular"
+
+    def test_of_what_the_schedule_did_names_the_schedule(self):
+        told = lines(None, cause=CAUSE | {"actor": None, "source": None, "hold_id": "hld_1"})
+
+        assert "the schedule" in told[place(told, "asked by")]
+        assert "hld_1" in told[place(told, "hold ")]

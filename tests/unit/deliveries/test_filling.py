@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from chalicelib.deliveries import filling, outbox, targets
 from chalicelib.deliveries.models import delivery, target
 from chalicelib.deliveries.snapshots import Source
-from chalicelib.points import balances as points_balances
-from chalicelib.points.models import account
+from chalicelib.points.ledger import balances as points_balances
+from chalicelib.points.models.ledger import account
 from chalicelib.storage.ids import new_id
 from tests.factories.deliveries import CALLER, NOW, Balances, make_target, target_spec
 

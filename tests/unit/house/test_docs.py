@@ -11,6 +11,7 @@ import pytest
 from chalicelib.language.coverage import Kinds
 from chalicelib.language.lint import CODES
 from chalicelib.language.operators import OPERATORS
+from chalicelib.operations import schedules
 from chalicelib.rules.facts import ACCRUAL
 from chalicelib.settings import Settings
 
@@ -19,7 +20,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: Where a code that refuses a file or a row stands among the arguments.
 _OF_FILES = {"FileRefused": 0}
 _OF_ROWS = {"RowRefused": 1, "rejected": 1, "RosterOutcome": 1, "Refusal": 0, "_refused": 0}
-_PATH = re.compile(r"`((?:\.?[a-z-]+/)+[A-Za-z0-9._-]*)`")
+_PATH = re.compile(r"`((?:\.?[a-z_-]+/)+[A-Za-z0-9._-]*)`")
 
 
 def cells(page: str, *, column: int = 0) -> set[str]:
@@ -45,6 +46,15 @@ def test_the_readme_shows_every_setting_as_it_is():
         for name, field in Settings.model_fields.items()
     }
     assert shown == expected
+
+
+def test_the_readme_shows_every_room():
+    rooms = {f"chalicelib/{path.parent.name}/" for path in (ROOT / "chalicelib").glob("*/__init__.py")}
+    assert sorted(rooms - cells("README.md")) == []
+
+
+def test_the_operations_page_lists_every_schedule():
+    assert sorted(schedules.SCHEDULES.keys() - cells("docs/operations.md")) == []
 
 
 def test_the_rules_page_lists_every_operator():
@@ -82,3 +92,19 @@ def test_a_page_points_to_files_that_exist(page: Path):
     paths = [ROOT / name for name in _PATH.findall(text) if name.split("/")[0] not in kept]
     assert links or paths
     assert [str(path) for path in [*links, *paths] if not path.exists()] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The names of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_points_to_headings_that_exist(page: Path):
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text())
+    missing = [
+        f"{name}#{anchor}" for name, anchor in links if anchor not in anchors(page.parent / name if name else page)
+    ]
+    assert missing == []

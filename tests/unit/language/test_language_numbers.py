@@ -167,6 +167,7 @@ class TestOutputs:
         with pytest.raises(DecisionRefused) as raised:
             self.decide(compiled, text="Cid")
         assert raised.value.faults[0].code == "not_in_values"
+        assert 'the text is none of "Ada", "Bob"' in raised.value.faults[0].message
         assert "Cid" not in raised.value.message
 
     def test_an_enum_is_checked_at_load_where_its_values_are_known(self):

@@ -13,12 +13,12 @@ import pytest
 from chalice import Chalice
 from chalice.app import Rate as ChaliceRate
 
+from chalicelib.operations.firing import Rate
 from chalicelib.storage import aws as aws_clients
 from chalicelib.storage import queues
 from local import event_sources
 from local.event_sources import QueuePoller, ScheduleSource, Timings, queue_sources, run_schedule, schedule_sources
 from local.provision import _queue
-from local.schedules import Rate
 
 QUICK = Timings(handler_s=60.0, visibility_s=1, beat_s=0.3, wait_s=1)
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -267,6 +267,82 @@ class TestTwoProcesses:
             finally:
                 running.kill()
         assert running.returncode == 0
+
+
+def _eventually(holds: Callable[[], bool]) -> bool:
+    """Whether something becomes true within five seconds."""
+    until = time.monotonic() + 5
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.01)
+    return holds()
+
+
+class TestShares:
+    def test_a_process_knows_that_it_has_more_connections_than_another(self):
+        shares = gateway.Shares(2)
+        listening = gateway.listen("127.0.0.1", 0)
+        server = gateway.server_of(small_app(), listening, shares, 1)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            assert not shares.ahead(1)
+            with socket.create_connection(listening.getsockname(), timeout=5):
+                assert _eventually(lambda: shares.ahead(1))
+                assert not shares.ahead(0)
+            assert _eventually(lambda: not shares.ahead(1))
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    def test_one_that_has_more_lets_the_other_take_the_next(self, monkeypatch: pytest.MonkeyPatch):
+        waited: list[float] = []
+        monkeypatch.setattr(gateway.time, "sleep", waited.append)
+        shares = gateway.Shares(2)
+        with gateway.listen("127.0.0.1", 0) as listening:
+            servers = [gateway.server_of(small_app(), listening, shares, number) for number in range(2)]
+            shares.set(1, 3)
+            for server in servers:
+                with pytest.raises(BlockingIOError):
+                    server.get_request()
+
+        assert len(waited) == 1
+
+
+class TestTurns:
+    def test_quick_requests_do_not_wait_for_slow_ones_to_end(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(gateway, "_TURN_WAIT_S", 0.05)
+        go_on = threading.Event()
+        app = small_app()
+        slow = []
+
+        @app.route("/v1/held")
+        def held():
+            slow.append(1)
+            assert go_on.wait(20)
+            return {}
+
+        listening = gateway.listen("127.0.0.1", 0)
+        server = gateway.server_of(app, listening)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        try:
+            with ThreadPoolExecutor(3) as pool:
+                held_up = [pool.submit(httpx.get, f"{url}/held", trust_env=False, timeout=30) for _ in range(3)]
+                assert _eventually(lambda: len(slow) == 3)
+
+                quick = httpx.get(f"{url}/things/a", trust_env=False, timeout=10)
+
+                assert not any(each.done() for each in held_up)
+                go_on.set()
+                assert [each.result().status_code for each in held_up] == [200] * 3
+        finally:
+            go_on.set()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+        assert quick.json() == {"name": "a"}
 
 
 class TestDocs:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.partners.members import MemberRef
+from chalicelib.partners.members.members import MemberRef
 from chalicelib.storage.engine import Database
 from tests.factories.erasure import fill, roster_layout
 from tests.factories.files import Hub, hours_layout, make_hub

@@ -9,13 +9,17 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from chalicelib.deliveries.models import delivery, delivery_attempt
-from chalicelib.files import reprocessing, resubmitting
+from chalicelib.files.mending import resubmitting
+from chalicelib.files.reprocessing import differences
 from chalicelib.operations import erasure
-from chalicelib.partners import erasing, members
-from chalicelib.points import checkpoints, history, holds, lineage, proof, redemptions, refunds, verifying
-from chalicelib.points.holds import NewHold
-from chalicelib.points.models import accrual_event
-from chalicelib.points.refunds import Wanted
+from chalicelib.partners.members import erasing, members
+from chalicelib.points.earning import lineage
+from chalicelib.points.ledger import history
+from chalicelib.points.models.ledger import accrual_event
+from chalicelib.points.proof import checkpoints, checks, verifying
+from chalicelib.points.spending import holds, redemptions, refunds
+from chalicelib.points.spending.holds import NewHold
+from chalicelib.points.spending.refunds import Wanted
 from chalicelib.storage import engine
 from chalicelib.storage.ids import new_id, public_id
 from chalicelib.storage.tables import metadata
@@ -33,7 +37,7 @@ class TestTheLedgerAfterwards:
     def test_goes_on_with_the_pseudonym(self, hub, full):
         with hub.database.write() as db:
             held, _ = holds.place(
-                db, hub.program, NewHold(full.id, 500, reference="basket"), caller=CALLER, now=hub.clock()
+                db, hub.program, NewHold(full.id, 500, "basket", "order-1"), caller=CALLER, now=hub.clock()
             )
         erase(hub, full)
 
@@ -45,7 +49,7 @@ class TestTheLedgerAfterwards:
             refunds.give_back(
                 db, hub.program, captured.id, [Wanted(line)], reference="back", caller=CALLER, now=hub.clock()
             )
-            assert proof.check(db) == []
+            assert checks.check(db) == []
             [ref] = members.by_ids(db, [full.id]).values()
         assert ref.employee_id == f"erased-{public_id('mbr', full.id).removeprefix('mbr_')}"
 
@@ -99,7 +103,7 @@ class TestTheLedgerAfterwards:
 def test_what_was_sent_about_the_member_is_forgotten(hub, full):
     with hub.database.write() as db:
         make_target(db, hub.partner.id)
-        holds.place(db, hub.program, NewHold(full.id, 100, reference="basket"), caller=CALLER, now=hub.clock())
+        holds.place(db, hub.program, NewHold(full.id, 100, "basket", "order-1"), caller=CALLER, now=hub.clock())
         sent = db.execute(select(delivery)).one()
         row = {"id": new_id(), "partner_id": sent.partner_id, "delivery_id": sent.id, "attempt": 1}
         given = {"started_at": hub.clock(), "request": json.dumps({"customerNo": "SF-88213"})}
@@ -111,10 +115,6 @@ def test_what_was_sent_about_the_member_is_forgotten(hub, full):
     assert named(hub.database) == set()
 
 
-#: Orders, quotes and leads keep what their source said of a customer: docs/operations.md names it as a known hole.
-NOT_ERASED_YET = {"document_draft.personal", "document_version.personal"}
-
-
 def test_the_tables_that_hold_what_was_said_are_those_that_are_erased():
     """A new table with sealed personal fields must be thought of here."""
     sealed = {
@@ -123,8 +123,10 @@ def test_the_tables_that_hold_what_was_said_are_those_that_are_erased():
         for column in table.columns
         if column.name in {"personal", "raw", "cells", "body", "sought"}
     }
-    assert sealed - NOT_ERASED_YET == {
+    assert sealed == {
         "customer_version.personal",
+        "document_draft.personal",
+        "document_version.personal",
         "file_row.raw",
         "file_row_fix.cells",
         "idempotency_record.body",
@@ -139,7 +141,7 @@ def test_reading_a_file_again_changes_nothing_about_erased_rows(hub, full):
     erase(hub, full)
 
     with hub.database.write() as db:
-        compared = reprocessing.compare(db, file, hub.partner, "latest", now=hub.clock())
+        compared = differences.compare(db, file, hub.partner, "latest", now=hub.clock())
 
     assert (compared.rows, compared.differing) == (2, 0)
     assert [then == now for then, now in compared.points_minor.values()] == [True]

@@ -5,15 +5,17 @@ import hashlib
 import pytest
 from sqlalchemy import select
 
+from chalicelib.access.rounds import SomeFailed
 from chalicelib.errors import NotFound
-from chalicelib.files import archive, arrivals, redacting
+from chalicelib.files.formats import archive, redacting
+from chalicelib.files.intake import arrivals
 from chalicelib.operations import erasure
-from chalicelib.points.models import accrual_event
+from chalicelib.points.models.ledger import accrual_event
 from chalicelib.rules.layouts import Format
 from chalicelib.settings import settings
 from chalicelib.storage import objects
 from chalicelib.storage.ids import new_id
-from tests.factories.erasure import NUMBER, PERSON, erase, everything, named
+from tests.factories.erasure import HOUSE, NUMBER, PERSON, erase, everything, named
 from tests.factories.files import CODE, hours, notification
 from tests.factories.partners import CALLER
 
@@ -25,17 +27,22 @@ class TestErasing:
         assert {"member.personal", "file_row.raw", "file_row_fix.cells", "idempotency_record.body"} <= before
         assert {f"{CODE}/exports/balances.csv", f"{CODE}/hours/rejects_dirty.csv"} <= before
         assert any(place.endswith(".original") for place in before)
+        assert {"document_version.personal", "document_version.content", "document_draft.personal"} <= before
+        assert {"document_draft.header", "customer_version.content", "customer_identity.external_id"} <= before
+        assert {f"{HOUSE}/customers/rejects_customers.csv", f"{HOUSE}/orders/rejects_orders.csv"} <= before
 
         found = erase(hub, full)
 
         assert named(hub.database) == set()
         assert found.state == "done"
-        assert found.found["lines"] == 8
-        assert found.found["rows"] == 3
-        assert (found.found["answers"], found.found["refused"], found.found["sent"]) == (1, 1, 1)
+        assert found.found["lines"] == 15
+        assert found.found["rows"] == 5
+        assert (found.found["answers"], found.found["refused"], found.found["sent"]) == (1, 2, 1)
+        assert (found.found["documents"], found.found["customers"]) == (4, 1)
 
     def test_leaves_everybody_else_as_they_were(self, hub, full):
         kept = {"Ada", "Byron", "ada@example.com", "Bob", "Miller", "Dolores"}
+        kept |= {"ada.lovelace@example.com", "Lovelace", "D02 X285", "Daly", "niamh@example.com", "555-0100"}
         erase(hub, full)
 
         text = b"\n".join(content for _, content in everything(hub.database)).decode("utf-8", "replace")
@@ -97,7 +104,7 @@ class TestErasing:
             return move(db, **given)
 
         monkeypatch.setattr(erasure, "_move", dying)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(SomeFailed):
             erasure.run(hub.database, clock=hub.clock)
         monkeypatch.undo()
 

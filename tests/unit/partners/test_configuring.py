@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from chalicelib.language import parse_json
-from chalicelib.partners import configuring, directory, manifests, onboarding
-from chalicelib.partners.configuring import PlanOutdated
-from chalicelib.partners.onboarding import BundleRefused
+from chalicelib.partners import directory
+from chalicelib.partners.onboarding import configuring, manifests, onboarding
+from chalicelib.partners.onboarding.configuring import PlanOutdated
+from chalicelib.partners.onboarding.onboarding import BundleRefused
 from chalicelib.rules import activation, canonical, rulesets
 from chalicelib.storage.engine import Database
 from tests.factories.partners import CALLER, NOW, make_member
@@ -248,7 +249,7 @@ class TestManifestGivenBack:
     def test_changes_nothing_when_it_is_applied_after_a_program_was_changed_otherwise(
         self, database: Database, more: dict
     ):
-        from chalicelib.partners import programs
+        from chalicelib.partners.programs import programs
 
         bundle = small_bundle()
         bundle["manifest"]["programs"][0] |= more

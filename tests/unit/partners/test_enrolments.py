@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 
 from chalicelib.access.models import audit_event
 from chalicelib.errors import Conflict, InvalidInput
-from chalicelib.partners import enrolments, members
-from chalicelib.partners.models import enrolment
+from chalicelib.partners.members import enrolments, members
+from chalicelib.partners.models.partners import enrolment
 from chalicelib.storage.engine import Database
 from tests.factories.partners import CALLER, NOW, apply_rows, make_member, make_partner, make_program, roster_row
 

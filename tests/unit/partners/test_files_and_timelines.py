@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from chalicelib.errors import Conflict
 from chalicelib.language import parse_json
-from chalicelib.partners import configuring, directory, manifests
+from chalicelib.partners import directory
+from chalicelib.partners.onboarding import configuring, manifests
 from chalicelib.rules import activation, canonical, catalogue, rulesets
 from chalicelib.storage.engine import Database
 from tests.factories.partners import CALLER, NOW

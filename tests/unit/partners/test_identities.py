@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from chalicelib.partners import identities
+from chalicelib.partners.members import identities
 from chalicelib.storage.engine import Database
 from tests.factories.partners import make_member, make_partner, number_customer
 

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import event, func, select
 
-from chalicelib.partners import members
-from chalicelib.partners.models import member, member_history, member_identity
+from chalicelib.partners.members import members
+from chalicelib.partners.models.partners import member, member_history, member_identity
 from chalicelib.storage.engine import Database
 from tests.factories.partners import NOW, apply_rows, make_member, make_partner, make_program, roster_row
 

@@ -12,9 +12,12 @@ from sqlalchemy import func, select
 from chalicelib.access.models import audit_event
 from chalicelib.deliveries import targets
 from chalicelib.language import parse_json
-from chalicelib.partners import directory, members, onboarding, programs
-from chalicelib.partners.models import enrolment, partner
-from chalicelib.partners.onboarding import BundleRefused
+from chalicelib.partners import directory
+from chalicelib.partners.members import members
+from chalicelib.partners.models.partners import enrolment, partner
+from chalicelib.partners.onboarding import onboarding
+from chalicelib.partners.onboarding.onboarding import BundleRefused
+from chalicelib.partners.programs import programs
 from chalicelib.rules import golden, rulesets
 from chalicelib.rules.models import ruleset, ruleset_version
 from chalicelib.settings import settings

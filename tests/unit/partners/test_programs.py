@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from chalicelib.errors import Conflict, InvalidInput
-from chalicelib.partners import directory, programs
-from chalicelib.partners.programs import NEVER
+from chalicelib.partners import directory
+from chalicelib.partners.programs import programs
+from chalicelib.partners.programs.programs import NEVER
 from chalicelib.storage.engine import Database
 from tests.factories.partners import CALLER, NOW, make_partner, make_program
 

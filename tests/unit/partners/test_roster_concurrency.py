@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
-from chalicelib.partners.models import enrolment, member, member_history, member_identity
+from chalicelib.partners.models.partners import enrolment, member, member_history, member_identity
 from chalicelib.storage.engine import Database
 from tests.factories.partners import apply_rows, make_partner, make_program, roster_row
 

@@ -7,9 +7,9 @@ from typing import Any, get_type_hints
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.partners import enrolments, roster
-from chalicelib.partners.periods import Period, reconciled
-from chalicelib.partners.roster import Entry, RosterRow
+from chalicelib.partners.members import enrolments, roster
+from chalicelib.partners.members.periods import Period, reconciled
+from chalicelib.partners.members.roster import Entry, RosterRow
 from chalicelib.rules import entities, facts
 from tests.factories.partners import roster_row
 

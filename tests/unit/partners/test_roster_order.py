@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from chalicelib.partners import enrolments, members
-from chalicelib.partners.models import member, member_identity
-from chalicelib.partners.roster import RosterRow
+from chalicelib.partners.members import enrolments, members
+from chalicelib.partners.members.roster import RosterRow
+from chalicelib.partners.models.partners import member, member_identity
 from chalicelib.storage.engine import Database
 from tests.factories.partners import apply_rows, make_partner, make_program, roster_row
 

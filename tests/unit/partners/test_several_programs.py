@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import InvalidInput
-from chalicelib.partners import directory, onboarding, program_setup, programs
-from chalicelib.partners.manifest import ProgramDocument
-from chalicelib.partners.onboarding import BundleRefused
+from chalicelib.partners import directory
+from chalicelib.partners.onboarding import onboarding, program_setup
+from chalicelib.partners.onboarding.manifest import ProgramDocument
+from chalicelib.partners.onboarding.onboarding import BundleRefused
+from chalicelib.partners.programs import programs
 from chalicelib.storage.engine import Database
 from tests.factories.deliveries import mapping_by_program, mapping_document, target_spec
 from tests.factories.partners import CALLER, NOW, program_spec

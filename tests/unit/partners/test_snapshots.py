@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from chalicelib.access.models import audit_event
-from chalicelib.partners import enrolments, members
-from chalicelib.partners.models import member_history
+from chalicelib.partners.members import enrolments, members
+from chalicelib.partners.models.partners import member_history
 from chalicelib.storage.engine import Database
 from chalicelib.storage.ids import new_id
 from tests.factories.partners import CALLER, NOW, apply_rows, make_members, make_partner, make_program, roster_row

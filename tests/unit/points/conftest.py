@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.points import proof
+from chalicelib.points.proof import checks
 from chalicelib.storage.engine import Database
 from tests.factories import points, samples
 from tests.factories.deliveries import make_target
@@ -24,7 +24,7 @@ def provable(database: Database):
     """The ledger must add up when the test ends."""
     yield
     with database.read() as db:
-        assert proof.check(db) == []
+        assert checks.check(db) == []
 
 
 @pytest.fixture

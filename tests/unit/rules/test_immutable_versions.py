@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from chalicelib.partners import onboarding
+from chalicelib.partners.onboarding import onboarding
 from chalicelib.rules import activation, approvals, golden, rulesets
 from chalicelib.rules.models import ruleset_activation, ruleset_approval, ruleset_version
 from chalicelib.storage.ids import public_id

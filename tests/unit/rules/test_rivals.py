@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from chalicelib.errors import Conflict
-from chalicelib.partners import programs
+from chalicelib.partners.programs import programs
 from chalicelib.rules import rulesets
 from chalicelib.rules.gates import GatesClosed
 from tests.factories import partners

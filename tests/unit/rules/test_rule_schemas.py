@@ -14,7 +14,7 @@ from chalicelib.errors import InterlineError
 from chalicelib.language import compile_ruleset, parse_json
 from chalicelib.language.faults import Report
 from chalicelib.language.operators import OPERATORS
-from chalicelib.partners import manifest
+from chalicelib.partners.onboarding import manifest
 from chalicelib.pipelines import documents as pipelines
 from chalicelib.rules import code_tables, documents
 from chalicelib.rules.schemas.operators import EXAMPLES

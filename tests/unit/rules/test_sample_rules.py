@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.errors import UnknownReference
 from chalicelib.language import compile_ruleset, parse_json
-from chalicelib.partners import manifest
+from chalicelib.partners.onboarding import manifest
 from chalicelib.rules import code_tables, documents, rulesets, simulation
 from tests.factories.rules import RULES, code_table, document, live_ruleset
 from tests.factories.samples import SAMPLES

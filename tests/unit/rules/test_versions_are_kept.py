@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
-from chalicelib.points import history, lineage
-from chalicelib.points.models import accrual_event
+from chalicelib.points.earning import lineage
+from chalicelib.points.ledger import history
+from chalicelib.points.models.ledger import accrual_event
 from chalicelib.rules import activation, rulesets, versions
 from chalicelib.rules.models import ruleset, ruleset_activation, ruleset_version
 from tests.factories.points import CALLER, earn, event, make_earning, record

@@ -7,7 +7,7 @@ from sqlalchemy import insert, select, update
 
 from chalicelib.access.models import heartbeat
 from chalicelib.errors import DatabaseUnavailable, InvalidInput
-from chalicelib.points.models import account
+from chalicelib.points.models.ledger import account
 from chalicelib.storage import engine
 from chalicelib.storage.engine import Database, connect
 from tests.conftest import NOW

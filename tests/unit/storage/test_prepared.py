@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, event, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from chalicelib.access.models import heartbeat
-from chalicelib.points.models import lot, transfer
+from chalicelib.points.models.ledger import lot, transfer
 from chalicelib.storage import bulk, prepared
 from chalicelib.storage.ids import new_id, new_ids
 from tests.conftest import NOW

@@ -124,6 +124,7 @@ class TestBodies:
             ("/count", "int_type"),
             ("/x~1y~0z", "extra_forbidden"),
         ]
+        assert answer.json["faults"][-1]["message"].startswith("There is no field of this name here; there are lines, ")
 
     def test_never_repeat_what_was_sent(self, bench):
         answer = post(bench, '{"lines": [{"amount": "Jane Doe", "on": "Jane Doe"}], "count": "Jane Doe"}')

@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import func, select
 
-from chalicelib.points.models import accrual_event
+from chalicelib.points.models.ledger import accrual_event
 from chalicelib.rules import rulesets
 from chalicelib.storage.engine import Database
 from chalicelib.workbench import backtests as room

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from chalicelib.errors import NotFound, Unprocessable
-from chalicelib.points.models import accrual_event
+from chalicelib.points.models.ledger import accrual_event
 from chalicelib.rules import gates, golden
 from chalicelib.workbench import masking
 from tests.factories import points, rules

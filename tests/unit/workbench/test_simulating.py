@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import func, select
 
 from chalicelib.errors import Unprocessable
-from chalicelib.points import history
-from chalicelib.points.models import accrual_event
+from chalicelib.points.ledger import history
+from chalicelib.points.models.ledger import accrual_event
 from chalicelib.rules import rulesets
 from chalicelib.workbench import simulating
 from tests.factories import partners, rules

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from chalicelib.partners import enrolments
-from chalicelib.partners.catalogs import Group
-from chalicelib.points import eligibility, tenders
-from chalicelib.points.tenders import NewTender
+from chalicelib.partners.members import enrolments
+from chalicelib.partners.programs.catalogs import Group
+from chalicelib.points.carts import eligibility, tenders
+from chalicelib.points.carts.tenders import NewTender
 from chalicelib.storage.engine import Database
 from tests.factories import exports, points
 from tests.factories.partners import enrol, make_member
@@ -28,7 +28,7 @@ def earning(database: Database) -> Earning:
         points.earn(db, made, hours=2000)
         enrol(db, made.program, made.member)
         stock(db, made, SHIRTS, SOCKS, BELTS, S1="shirts")
-        cart = NewTender([line("1", 2, "S1", price=Decimal(5), currency="USD")], "cart")
+        cart = NewTender([line("1", 2, "S1", price=Decimal(5), currency="USD")], "cart", "order-1")
         tenders.place(db, made.program, today(db, made), cart, caller=CALLER, now=NOW)
     return made
 

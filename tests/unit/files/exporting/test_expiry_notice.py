@@ -5,7 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from chalicelib.files.exporting.registry import Asked, Marks
+from chalicelib.files.exports import expiry_notice
+from chalicelib.files.models.files import export_mark
 from chalicelib.storage.engine import Database
 from tests.factories import exports, points
 from tests.factories.exports import NOW
@@ -93,3 +97,29 @@ class TestADelta:
         assert days(first) == [(date(2026, 12, 2), 12)]
         assert days(later.rows) == [(date(2026, 12, 21), 29)]
         assert (again.file.state, again.file.file_seq) == ("empty", None)
+
+    def test_tells_of_an_earlier_last_day_that_comes_later(self, database: Database, earning: Earning):
+        with database.write() as db:
+            points.earn(db, earning, event_date=date(2026, 11, 19))
+        first = exports.write(database, NAME, earning.partner, mode="delta").rows
+        with database.write() as db:
+            points.earn(db, earning, event_date=date(2026, 11, 10))
+        second = exports.write(database, NAME, earning.partner, mode="delta").rows
+        again = exports.write(database, NAME, earning.partner, mode="delta").rows
+
+        assert [each for each, _ in days(first)] == [date(2026, 12, 2), date(2026, 12, 19)]
+        assert [each for each, _ in days(second)] == [date(2026, 12, 10)]
+        assert again == []
+
+    def test_of_a_writer_that_died_once_its_file_was_there_is_not_told_again(
+        self, database: Database, earning: Earning
+    ):
+        with database.write() as db:
+            points.earn(db, earning, event_date=date(2026, 11, 19))
+        first = exports.write(database, NAME, earning.partner, mode="delta").rows
+        with database.read() as db:
+            noted = set(db.execute(select(export_mark.c.key)).scalars())
+            asked = Asked(earning.partner.code, earning.partner, "delta", NOW.date(), None, None, NOW, 1, Marks())
+            from_the_file = {key for key, _ in expiry_notice.marks_of(db, asked, first)}
+
+        assert (len(noted), from_the_file) == (2, noted)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.points.refunds import Wanted
+from chalicelib.points.spending.refunds import Wanted
 from chalicelib.storage.engine import Database
-from tests.factories import exports, points
+from tests.factories import exports, partners, points
 from tests.factories.points import NOW, Earning
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -82,21 +82,66 @@ class TestTheFeed:
 
         assert [row["points_redeemed"] for row in (*november, *december)] == [1, 2]
 
-    def test_deducts_what_somebody_who_has_left_owes(self, database: Database, earning: Earning):
+    def test_is_sent_without_rows_too(self, database: Database, earning: Earning):
+        sent = exports.write(database, NAME, earning.partner, period=(date(2026, 1, 1), date(2026, 1, 31)), now=LATER)
+
+        assert (sent.file.state, sent.rows) == ("written", [])
+
+
+DECEMBER = (date(2026, 12, 1), date(2026, 12, 31))
+JANUARY = (date(2027, 1, 1), date(2027, 1, 31))
+
+
+class TestDeducting:
+    """E1 owes five points, half a dollar each, from 20 November on."""
+
+    @pytest.fixture
+    def owing(self, database: Database, earning: Earning) -> Earning:
         with database.write() as db:
             owing = points.with_rules(db, earning, corrections={"reversal": "overdraft"})
             second = points.earn(db, owing)
             points.redeem(db, owing, 2_000)
             points.reverse(db, owing, second)
-        assert feed(database, earning)[0]["payroll_deduction"] == 0
+        return owing
+
+    @staticmethod
+    def deducted(database: Database, owing: Earning, *periods: tuple[date, date]) -> list[list[Decimal]]:
+        return [[row["payroll_deduction"] for row in feed(database, owing, period)] for period in periods]
+
+    def test_is_of_those_alone_who_have_left(self, database: Database, owing: Earning):
+        assert self.deducted(database, owing, NOVEMBER) == [[0]]
         with database.write() as db:
-            exports.terminate(db, earning.partner, "E1", date(2026, 11, 25))
+            exports.terminate(db, owing.partner, "E1", date(2026, 11, 25))
 
-        [row] = feed(database, earning)
+        assert self.deducted(database, owing, NOVEMBER) == [[Decimal("2.50")]]
 
-        assert row["payroll_deduction"] == Decimal("2.50")
+    def test_tells_a_debt_once(self, database: Database, owing: Earning):
+        with database.write() as db:
+            exports.terminate(db, owing.partner, "E1", date(2026, 11, 30))
 
-    def test_is_sent_without_rows_too(self, database: Database, earning: Earning):
-        sent = exports.write(database, NAME, earning.partner, period=(date(2026, 1, 1), date(2026, 1, 31)), now=LATER)
+        assert self.deducted(database, owing, NOVEMBER, DECEMBER, JANUARY) == [[Decimal("2.50")], [], []]
 
-        assert (sent.file.state, sent.rows) == ("written", [])
+    def test_tells_it_when_the_hub_hears_late_that_somebody_had_left(self, database: Database, owing: Earning):
+        assert self.deducted(database, owing, NOVEMBER) == [[0]]
+        with database.write() as db:
+            row = partners.roster_row("E1", action="T", term_date=date(2026, 11, 25), effective_date=date(2026, 11, 26))
+            assert partners.apply_rows(db, owing.partner, [row], now=LATER.replace(day=5)) == ["accepted"]
+
+        assert self.deducted(database, owing, DECEMBER, JANUARY) == [[Decimal("2.50")], []]
+
+    def test_has_what_is_owed_anew_after_that(self, database: Database, owing: Earning):
+        with database.write() as db:
+            third = points.earn(db, owing, hours=20)
+            points.redeem(db, owing, 2_500)
+            exports.terminate(db, owing.partner, "E1", date(2026, 11, 25))
+            points.reverse(db, owing, third, now=LATER.replace(day=5))
+
+        # The 30 points of twenty hours had repaid the five, and all of the rest was spent: 30 are owed.
+        assert self.deducted(database, owing, NOVEMBER, DECEMBER, JANUARY) == [[0], [15], []]
+
+    def test_leaves_out_what_was_repaid_by_the_end_of_the_period(self, database: Database, owing: Earning):
+        with database.write() as db:
+            points.earn(db, owing, hours=2)
+            exports.terminate(db, owing.partner, "E1", date(2026, 11, 25))
+
+        assert self.deducted(database, owing, NOVEMBER) == [[1]]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from chalicelib.access.models import audit_event
 from chalicelib.errors import Broken, Unavailable
 from chalicelib.files.exporting import jobs, registry, running
-from chalicelib.files.models import export_file
+from chalicelib.files.models.files import export_file
 from chalicelib.storage import objects, queues
 from chalicelib.storage.engine import Database
 from tests.factories import exports, points

@@ -10,11 +10,11 @@ from sqlalchemy import update
 
 from chalicelib.files.exporting import jobs, timetable
 from chalicelib.files.exporting.registry import exports as all_exports
-from chalicelib.files.models import export_file
+from chalicelib.files.models.files import export_file
 from chalicelib.partners import directory
 from chalicelib.partners.directory import Partner
-from chalicelib.partners.models import partner as partner_table
-from chalicelib.partners.scheduled_exports import Name, ScheduledExport
+from chalicelib.partners.models.partners import partner as partner_table
+from chalicelib.partners.onboarding.scheduled_exports import Name, ScheduledExport
 from chalicelib.storage.engine import Database
 from tests.factories import exports, points
 from tests.factories.exports import NOW
@@ -89,6 +89,18 @@ class TestTheStoresBalances:
 
     def test_have_no_full_file_before_one_in_the_morning(self):
         assert [each.mode for each in timetable.balances(NOW.replace(hour=0))] == ["delta"]
+
+
+class TestNetSuitesOrders:
+    @pytest.mark.usefixtures("aws")
+    def test_are_sent_once_an_hour(self, database: Database):
+        new = [timetable.send_orders(database, now=NOW + timedelta(minutes=minutes)) for minutes in (0, 30, 60)]
+
+        assert new == [1, 0, 1]
+        assert asked(database) == [
+            ("netsuite_orders", "_netsuite", "hour 2026-11-20T12"),
+            ("netsuite_orders", "_netsuite", "hour 2026-11-20T13"),
+        ]
 
 
 class TestPartnersFiles:

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from chalicelib.errors import InterlineError
-from chalicelib.partners.finance_terms import CarryOver
-from chalicelib.points import balances, expirations, grants, trial_balance
-from chalicelib.points.finance import carrying, closing, plan_years
-from chalicelib.points.finance.carrying import YearLot
-from chalicelib.points.finance.closing import NotClosed, PlanYearOpen, Totals
-from chalicelib.points.finance_models import plan_year_member
-from chalicelib.points.models import transfer
+from chalicelib.partners.programs.finance_terms import CarryOver
+from chalicelib.points.ledger import balances, trial_balance
+from chalicelib.points.models.books import plan_year_member
+from chalicelib.points.models.ledger import transfer
+from chalicelib.points.plan_years import calendar, carrying, closes, closing
+from chalicelib.points.plan_years.carrying import YearLot
+from chalicelib.points.plan_years.closes import NotClosed, PlanYearOpen, Totals
+from chalicelib.points.terms import expirations, grants
 from tests.factories import partners, points, rules
 from tests.factories.finance import at, close_year, with_terms
 from tests.factories.points import CALLER, NOW, earn, hold, lots_of, make_earning, redeem, reverse, with_rules
@@ -23,12 +24,30 @@ from tests.factories.points import CALLER, NOW, earn, hold, lots_of, make_earnin
 LATER = at(date(2027, 1, 10))
 FOREVER = {"expires": None}
 TENTH = {"percent": "10"}
+YEARLY = {
+    "code": "yearly", "on": "period", "event_type": "ALLOWANCE", "quantity": "100", "anchor": "2026-01-01",
+    "since": "2027-01-01",
+}  # fmt: skip
 
 
 def earning_of(database, carry_over, document=None, **plan_year):
     with database.write() as db:
         made = make_earning(db, lots=FOREVER, document=document)
         return with_terms(db, made, plan_year={"carry_over": carry_over, **plan_year})
+
+
+def granting(database):
+    """A program whose closed year is followed by a grant of 100 pieces of 1.5 points, and 15 points of E1."""
+    document = rules.accrual_document(
+        inputs={"quantity": {"type": "decimal", "scale": 6}},
+        when=True,
+        cases=[{"name": "one", "as_of": "2026-11-02", "given": {"quantity": "8"}, "expect": {"points": "12.00"}}],
+    )
+    with database.write() as db:
+        earning = make_earning(db, lots=FOREVER, document=document)
+        earning = with_terms(db, earning, plan_year={"carry_over": TENTH, "grant": "yearly"}, grants=[YEARLY])
+        earn(db, earning)
+    return earning
 
 
 def kinds(db, earning):
@@ -113,12 +132,12 @@ class TestClosing:
             database.run(dies)
         database.run(lambda db: closing.run_slice(db, earning.program, close.id, now=LATER))
         with database.read() as db:
-            begun = closing.of_year(db, earning.program.id, 2026)
+            begun = closes.of_year(db, earning.program.id, 2026)
             assert (begun.done, begun.totals.members) == (False, 1)
-        closing.run(database, now=LATER)
+        closing.run(database, clock=lambda: LATER)
 
         with database.read() as db:
-            done = closing.of_year(db, earning.program.id, 2026)
+            done = closes.of_year(db, earning.program.id, 2026)
             assert (done.done, done.totals) == (True, Totals(5, 7500, 2500, 0, 5000))
             rows = db.execute(select(plan_year_member)).mappings().all()
             assert all(row["before_minor"] == row["carried_minor"] + row["forfeited_minor"] for row in rows)
@@ -146,6 +165,16 @@ class TestClosing:
         assert close.totals == foretold == Totals(1, 1500, 150, 0, 1350)
         with database.write() as db, pytest.raises(InterlineError):
             points.capture(db, earning, placed, now=LATER)
+
+    def test_takes_points_out_of_holds_also_where_all_of_them_stay_in_their_lots(self, database):
+        earning = earning_of(database, {"percent": "100"}, held="lapse")
+        with database.write() as db:
+            earn(db, earning)
+            hold(db, earning, 400)
+        close_year(database, earning, 2026, now=LATER)
+
+        with database.read() as db:
+            assert points.available(db, earning, now=LATER) == (1500, 0)
 
     def test_sets_off_what_a_member_owes_first(self, database):
         earning = earning_of(database, {"percent": "50"})
@@ -181,23 +210,25 @@ class TestClosing:
         assert done.totals.carried_minor == 150
 
     def test_begins_the_new_year_with_the_programs_grant_once(self, database):
-        document = rules.accrual_document(
-            inputs={"quantity": {"type": "decimal", "scale": 6}},
-            when=True,
-            cases=[{"name": "one", "as_of": "2026-11-02", "given": {"quantity": "8"}, "expect": {"points": "12.00"}}],
-        )
-        with database.write() as db:
-            earning = make_earning(db, lots=FOREVER, document=document)
-            grant = {"code": "yearly", "on": "period", "event_type": "ALLOWANCE", "quantity": "100"}
-            grant |= {"anchor": "2026-01-01", "since": "2027-01-01"}
-            earning = with_terms(db, earning, plan_year={"carry_over": TENTH, "grant": "yearly"}, grants=[grant])
-            earn(db, earning)
+        earning = granting(database)
         close = close_year(database, earning, 2026, now=LATER)
-        grants.run(database, caller=CALLER, now=LATER)
+        grants.run(database, caller=CALLER, clock=lambda: LATER)
 
         assert close.totals == Totals(1, 1500, 150, 0, 1350, 1, 15000, 0)
         with database.read() as db:
             assert points.available(db, earning, now=LATER) == (15150, 0)
+
+    def test_begins_it_with_the_grant_as_it_was_when_the_close_began(self, database):
+        earning = granting(database)
+        with database.write() as db:
+            closing.begin(db, earning.program, 2026, caller=CALLER, now=LATER)
+            with_terms(db, earning, grants=[YEARLY | {"code": "renamed", "quantity": "7"}])
+
+        closing.run(database, clock=lambda: LATER)
+
+        with database.read() as db:
+            close = closes.of_year(db, earning.program.id, 2026)
+            assert close.totals == Totals(1, 1500, 150, 0, 1350, 1, 15000, 0)
 
 
 @pytest.mark.usefixtures("provable", "data_key")
@@ -234,16 +265,16 @@ class TestPlanYears:
         ],
     )
     def test_are_named_by_the_year_in_which_they_begin(self, begins, named, first, last):
-        assert plan_years.fixed(closing.PlanYear(begins=begins), named) == (first, last)
+        assert calendar.fixed(closing.PlanYear(begins=begins), named) == (first, last)
 
     def test_of_two_years_have_every_other_name(self):
         rule = closing.PlanYear(begins=None, years=2)
         enrolled = date(2024, 2, 29)
 
-        assert plan_years.of_member(rule, 2024, enrolled) == (enrolled, date(2026, 2, 27))
-        assert plan_years.of_member(rule, 2025, enrolled) is None
-        assert plan_years.of_member(rule, 2026, enrolled) == (date(2026, 2, 28), date(2028, 2, 28))
-        assert plan_years.of_member(rule, 2022, enrolled) is None
+        assert calendar.of_member(rule, 2024, enrolled) == (enrolled, date(2026, 2, 27))
+        assert calendar.of_member(rule, 2025, enrolled) is None
+        assert calendar.of_member(rule, 2026, enrolled) == (date(2026, 2, 28), date(2028, 2, 28))
+        assert calendar.of_member(rule, 2022, enrolled) is None
 
 
 LOTS = st.lists(st.tuples(st.integers(1, 10**6), st.floats(0, 1)), max_size=8)

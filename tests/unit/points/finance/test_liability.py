@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.points import balances, trial_balance
-from chalicelib.points.finance import liability, positions, worth
+from chalicelib.points.finance import liability, worth
 from chalicelib.points.finance.worth import NoValue
+from chalicelib.points.ledger import balances, positions, trial_balance
 from tests.factories import points
 from tests.factories.finance import VALUE, at, with_terms
 from tests.factories.points import NOW, adjust, earn, expire, hold, redeem, refund, reverse, with_rules
@@ -147,12 +147,11 @@ class TestABalanceAsOf:
         assert then == now
 
 
-class TestAllotting:
-    @given(st.integers(-(10**12), 10**12), st.lists(st.integers(0, 10**9), min_size=1, max_size=20))
-    def test_shares_add_up_and_are_a_minor_unit_off_at_most(self, total, weights):
-        shares = worth.allotted(total, weights)
+class TestAddingUp:
+    @given(st.lists(st.decimals(-(10**9), 10**9, places=3), min_size=1, max_size=20))
+    def test_parts_add_up_and_are_a_minor_unit_off_at_most(self, exact):
+        total = worth.rounded(sum(exact, Decimal(0)))
+        parts = worth.adding_up(exact, total)
 
-        assert sum(shares) == total
-        if sum(weights):
-            exact = [Decimal(total) * weight / sum(weights) for weight in weights]
-            assert all(abs(share - part) <= 1 for share, part in zip(shares, exact, strict=True))
+        assert sum(parts) == total
+        assert all(abs(part - each) <= 1 for part, each in zip(parts, exact, strict=True))

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.errors import InterlineError
-from chalicelib.points import ledger, proof
-from chalicelib.points.finance import liability, months, positions, statements
+from chalicelib.points.finance import liability, months, statements
+from chalicelib.points.ledger import positions, transfers
+from chalicelib.points.proof import checks
 from tests.factories import points
 from tests.factories.finance import VALUE, at, close_year, with_terms
 from tests.factories.points import adjust, expire, make_earning, redeem, refund, reverse, with_rules
@@ -97,7 +98,7 @@ class TestStatements:
         close_year(database, made, 2025, now=at(max(day, date(2026, 11, 3))))
 
         with database.read() as db:
-            assert proof.check(db, made.program.id) == []
+            assert checks.check(db, made.program.id) == []
             closing = 0
             for name in MONTHS:
                 found = of_month(db, made, name)
@@ -149,6 +150,6 @@ class TestStatements:
 
 
 def test_every_kind_of_entry_has_a_column():
-    assert {statements.column_of(kind, gained=gained) for kind in ledger.HOUSE_OF for gained in (True, False)} == {
+    assert {statements.column_of(kind, gained=gained) for kind in transfers.HOUSE_OF for gained in (True, False)} == {
         "accrued", "adjusted", "redeemed", "refunded", "expired",
     }  # fmt: skip

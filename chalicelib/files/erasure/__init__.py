@@ -1,0 +1,1 @@
+"""A person is forgotten in files, kept rows and objects."""

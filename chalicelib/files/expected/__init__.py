@@ -1,0 +1,1 @@
+"""Files that partners are to send by a calendar, and the alarms when they do not."""

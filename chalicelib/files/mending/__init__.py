@@ -1,0 +1,1 @@
+"""Rejected rows are corrected and decided again."""

@@ -1,0 +1,1 @@
+"""A wrong file is taken back: every effect compensated, the latest first."""

@@ -1,0 +1,1 @@
+"""Slices of rows on their way into the room that keeps them, and the count that nothing of them is lost."""

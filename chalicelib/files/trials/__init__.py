@@ -1,0 +1,1 @@
+"""Large files are tried, and compared under other rules, part by part by the workers."""

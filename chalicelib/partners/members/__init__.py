@@ -1,0 +1,1 @@
+"""Partners' employees: rosters, dated history, identities, enrolments, and being forgotten."""

@@ -1,0 +1,1 @@
+"""A partner goes live, or changes, by one bundle of JSON."""

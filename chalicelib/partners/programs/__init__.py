@@ -1,0 +1,1 @@
+"""What partners' employees earn and spend: programs, their terms, periods and catalogues."""

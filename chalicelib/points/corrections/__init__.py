@@ -1,0 +1,1 @@
+"""What was posted is corrected by further transfers: reversals, adjustments, and rows taken back."""

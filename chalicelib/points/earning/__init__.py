@@ -1,0 +1,1 @@
+"""Points come: accrual events, corrections of them, opening balances; and why, back to the source."""

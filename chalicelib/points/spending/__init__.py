@@ -1,0 +1,1 @@
+"""Points go: holds, redemptions, and refunds to the lots they came from."""
