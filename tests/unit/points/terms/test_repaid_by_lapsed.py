@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from chalicelib.deliveries.models import delivery
+from chalicelib.points.ledger import balances
 from chalicelib.points.spending import holds
 from tests.factories import points
 from tests.factories.deliveries import make_target
@@ -26,10 +27,15 @@ def test_the_store_is_told_when_lapsed_points_repay_a_debt(database):
         later = at(date(2026, 12, 5))
         holds.release(db, held.id, caller=CALLER, now=later)
         before = available(db, made, now=later)
+        [shown] = balances.of(db, made.member.id, now=later)
         db.execute(delete(delivery))
     with database.write() as db:
         points.expire(db, made, date(2026, 12, 5), now=later)
     with database.read() as db:
         after = available(db, made, now=later)
         told = db.execute(select(delivery.c.id)).all()
-        assert before == after or told, (before, after)
+        [repaid] = balances.of(db, made.member.id, now=later)
+    assert before != after
+    assert told
+    # The store takes no news under a version that it has already.
+    assert repaid.version > shown.version
